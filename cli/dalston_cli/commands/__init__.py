@@ -1,0 +1,1 @@
+"""The subcommands of ``dalston``, one module each."""

@@ -1,0 +1,199 @@
+"""``dalston jobs``: see and steer the jobs of this machine."""
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from dalston_cli.commands.transcribe import run_jobs
+from dalston_cli.errors import CommandError, UserError
+from dalston_cli.local.database import Row
+from dalston_cli.local.outcomes import document_of, outcome_of, rendering_of
+from dalston_cli.local.session import Session, open_session
+from dalston_cli.local.settings import LocalSettings
+from dalston_cli.outputs import FORMATS, Form, readable
+from dalston_crds.labels import DISPLAY_NAME
+from dalston_crds.renderings import file_name
+from dalston_crds.v1alpha1 import TranscriptionJob
+from dalston_engines.storage import local_path
+from dalston_operator import conditions
+
+app = typer.Typer(help="See and steer the jobs of this machine.", no_args_is_help=True)
+Name = Annotated[str, typer.Argument(help="A job's name; see: dalston jobs list.")]
+T = TypeVar("T")
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.command("list")
+def list_jobs(as_json: AsJson = False) -> None:
+    """Every job, the newest first."""
+    rows = _with_session(_all_rows)
+    if as_json:
+        print(json.dumps([row.job.wire() for row in rows], indent=2, ensure_ascii=False))
+        return
+    if not rows:
+        print("no jobs yet; make one with: dalston transcribe FILE", file=sys.stderr)
+        return
+    table = Table(box=None, pad_edge=False)
+    for heading in ("NAME", "FILE", "MODEL", "STATE", "PROGRESS", "CREATED"):
+        table.add_column(heading, overflow="fold")
+    for row in rows:
+        table.add_row(*_cells(row.job))
+    width = None if sys.stdout.isatty() else 200
+    Console(width=width).print(table)
+
+
+@app.command("get")
+def get_job(
+    name: Name,
+    form: Annotated[
+        Form | None, typer.Option("--format", "-f", help="Print its transcript.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """One job: its stages and transcript."""
+    row = _with_session(lambda session: _row(session, name))
+    if as_json:
+        print(json.dumps(row.job.wire(), indent=2, ensure_ascii=False))
+    elif form is not None:
+        sys.stdout.buffer.write(rendering_of(row.job, file_name(FORMATS[form])))
+    else:
+        _describe(row)
+
+
+@app.command("cancel")
+def cancel_job(name: Name) -> None:
+    """End a job that runs here or in another terminal."""
+
+    async def cancel(session: Session) -> TranscriptionJob:
+        job = (await _row(session, name)).job
+        if job.finished:
+            raise UserError(f"job {name} has already ended ({_state(job)})")
+        session.cancel([name])
+        await session.run([name])
+        return (await _row(session, name)).job
+
+    job = _with_session(cancel)
+    print(f"{name}: {_state(job)}")
+
+
+@app.command("resume")
+def resume_job(name: Name) -> None:
+    """Go on with a job that was cut off, from its finished parts."""
+    _finish(name, {}, ended_ok=False)
+
+
+@app.command("retry")
+def retry_job(name: Name) -> None:
+    """Run a failed job's failed stages again; finished stages stay."""
+    _finish(name, {"retry": 1}, ended_ok=True)
+
+
+@app.command("delete")
+def delete_job(name: Name) -> None:
+    """Forget an ended job and remove its artifacts."""
+
+    async def delete(session: Session) -> None:
+        row = await _row(session, name)
+        session.adopt(name)
+        if not session.owns(name):
+            raise UserError(f"job {name} is running in another command; cancel it first")
+        session.delete(row)
+
+    _with_session(delete)
+    print(f"{name}: deleted")
+
+
+def _finish(name: str, change: dict[str, int], ended_ok: bool) -> None:
+    """Run an existing job to its end and print its transcript."""
+
+    async def run(session: Session) -> Row:
+        job = (await _row(session, name)).job
+        if job.finished and not ended_ok:
+            raise UserError(f"job {name} has already ended ({_state(job)})")
+        if job.holds(conditions.COMPLETE):
+            raise UserError(f"job {name} is complete; there is nothing to try again")
+        if job.spec.cancel and job.finished:
+            raise UserError(f"job {name} was cancelled; transcribe its file again instead")
+        if change:
+            session.change(name, {"retry": job.spec.retry + change["retry"]})
+        session.adopt(name)
+        await run_jobs(session, [name])
+        return await _row(session, name)
+
+    row = _with_session(run)
+    outcome = outcome_of(row, name, _source(row.job))
+    if outcome.problem:
+        kind = UserError if outcome.users_fault else CommandError
+        raise kind(f"{outcome.path}: {outcome.problem}")
+    assert outcome.document is not None
+    print(readable(outcome, outcome.document), end="")
+
+
+def _with_session(act: Callable[[Session], Awaitable[T]]) -> T:
+    async def run() -> T:
+        async with open_session(LocalSettings.read(os.environ)) as session:
+            return await act(session)
+
+    return asyncio.run(run())
+
+
+async def _all_rows(session: Session) -> list[Row]:
+    return session.database.all_jobs()
+
+
+async def _row(session: Session, name: str) -> Row:
+    row = session.database.get(name)
+    if row is None:
+        raise UserError(f"there is no job {name}; see: dalston jobs list")
+    return row
+
+
+def _cells(job: TranscriptionJob) -> tuple[str, ...]:
+    created = job.metadata.creation_timestamp
+    return (
+        job.metadata.name,
+        job.metadata.annotations.get(DISPLAY_NAME, ""),
+        job.spec.model,
+        _state(job),
+        f"{job.status.progress / 10:.0f} %",
+        created.astimezone().strftime("%Y-%m-%d %H:%M") if created else "",
+    )
+
+
+def _state(job: TranscriptionJob) -> str:
+    for kind in (conditions.COMPLETE, conditions.FAILED):
+        condition = job.status.condition(kind)
+        if job.holds(kind) and condition is not None:
+            return "Complete" if kind == conditions.COMPLETE else condition.reason
+    condition = job.status.condition(conditions.RECONCILING)
+    return condition.reason if condition is not None else "New"
+
+
+def _describe(row: Row) -> None:
+    job = row.job
+    print(f"{job.metadata.name}  {_state(job)}  {_source(job)}")
+    for kind in (conditions.FAILED, conditions.RECONCILING):
+        condition = job.status.condition(kind)
+        if job.holds(kind) and condition is not None:
+            print(f"  {condition.message}")
+    for stage in job.status.stages:
+        worked = stage.timings.worked_milliseconds / 1000
+        names = " + ".join(stage.covers)
+        print(
+            f"  {names:<16} {stage.state:<10} {stage.engine:<14} {stage.parts} parts {worked:.1f} s"
+        )
+    if job.holds(conditions.COMPLETE):
+        outcome = outcome_of(row, job.metadata.name, _source(job))
+        print(readable(outcome, document_of(job)), end="")
+
+
+def _source(job: TranscriptionJob) -> Path:
+    return local_path(job.spec.source.uri)

@@ -1,0 +1,1 @@
+"""Engine ``assemble``: merge and export, which need no model."""

@@ -1,0 +1,1 @@
+"""Engine ``pocketsphinx``: English speech recognition that carries its model."""

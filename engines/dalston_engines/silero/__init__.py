@@ -1,0 +1,1 @@
+"""Engine ``silero``: voice activity by Silero's ONNX model, for the prepare stage."""

@@ -1,0 +1,295 @@
+"""Which engine runs each stage. Pure: reads Engine objects and the job's spec, nothing else.
+
+Hard requirements first, each with a reason when it excludes; then rank. ``explain`` shows both.
+A job that nothing can serve is refused with all reasons. A pinned model or engine has no fallback.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from dalston_crds.v1alpha1 import (
+    Capabilities,
+    Engine,
+    EngineModel,
+    JobSpec,
+    SpeakerMode,
+    StageName,
+    Task,
+)
+from dalston_crds.v1alpha1.engine import CONTRACT
+from dalston_operator.frozen_plan import Candidate, FrozenPlan, FrozenStage, UnavailableStage
+from dalston_operator.pipeline import OPTIONAL, PipelineStage, aligned, pipeline
+
+AUTO = "auto"
+RETRIES = 2
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What selection thinks of one engine for one stage; ``reason`` is empty when it can serve."""
+
+    engine: str
+    model: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class StageChoice:
+    """The ranked candidates of a stage and every verdict."""
+
+    stage: StageName
+    candidates: tuple[Candidate, ...]
+    verdicts: tuple[Verdict, ...]
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The frozen plan, or why there is none, with every choice made on the way."""
+
+    plan: FrozenPlan | None
+    refusal: str
+    choices: tuple[StageChoice, ...]
+
+
+def select(spec: JobSpec, engines: Sequence[Engine]) -> Selection:
+    """Choose engines for every stage of the job."""
+    transcribe = choose(StageName.TRANSCRIBE, spec, engines)
+    if not transcribe.candidates:
+        return Selection(None, _refusal(transcribe, spec, engines), (transcribe,))
+    stages = pipeline(spec, transcribe.candidates[0].engine.spec.capabilities)
+    choices = tuple(
+        transcribe if stage.name is StageName.TRANSCRIBE else choose(stage.name, spec, engines)
+        for stage in stages
+    )
+    refusals = [
+        _refusal(choice, spec, engines)
+        for choice in choices
+        if not choice.candidates and _required(choice.stage, spec)
+    ]
+    if refusals:
+        return Selection(None, "; ".join(refusals), choices)
+    return Selection(_frozen(spec, stages, choices), "", choices)
+
+
+def choose(stage: StageName, spec: JobSpec, engines: Sequence[Engine]) -> StageChoice:
+    """Rank the engines that can run *stage* for this job."""
+    verdicts: list[Verdict] = []
+    fit: list[Candidate] = []
+    for engine in engines:
+        for model in engine.spec.models or (None,):
+            name = model.name if model else ""
+            reason = _exclusion(stage, spec, engine, model)
+            verdicts.append(Verdict(engine.name, name, reason))
+            if not reason:
+                fit.extend(
+                    Candidate(engine=engine, model=_model(spec, engine, name), device=device)
+                    for device in engine.spec.devices
+                )
+    fit.sort(key=lambda candidate: _rank(stage, spec, candidate), reverse=True)
+    kept = fit[:1] if _pinned(stage, spec) else fit
+    return StageChoice(stage, tuple(kept), tuple(verdicts))
+
+
+def _exclusion(stage: StageName, spec: JobSpec, engine: Engine, model: EngineModel | None) -> str:
+    """The first hard requirement that rules the engine out; empty when none does."""
+    checks = (
+        _covers,  # it can do the stage at all
+        _speaks_contract,  # the operator can talk to it
+        _is_named,  # the job pins another engine or model
+        _is_ready,  # its packages and weights are there
+        _keeps_data,  # privacy was asked for
+        _knows_language,
+        _can_translate,
+        _finds_entities,
+    )
+    return next(filter(None, (check(stage, spec, engine, model) for check in checks)), "")
+
+
+Check = Callable[[StageName, JobSpec, Engine, EngineModel | None], str]
+
+
+def _covers(stage: StageName, _: JobSpec, engine: Engine, __: EngineModel | None) -> str:
+    return "" if stage in engine.spec.stages else f"does not cover {stage}"
+
+
+def _speaks_contract(_: StageName, __: JobSpec, engine: Engine, ___: EngineModel | None) -> str:
+    spoken = (CONTRACT, CONTRACT - 1)
+    return "" if engine.spec.contract in spoken else f"speaks contract {engine.spec.contract}"
+
+
+def _is_named(stage: StageName, spec: JobSpec, engine: Engine, model: EngineModel | None) -> str:
+    pin = _pin(stage, spec)
+    if pin == AUTO:
+        return ""
+    name, _, path = pin.partition(":")
+    known = {engine.name, *(item.name for item in engine.spec.models)}
+    if name == engine.name and (not path or model is engine.spec.models[0]):
+        return ""
+    if pin not in known or (model is not None and model.name != pin):
+        return f"is not {pin!r}, which the job asks for"
+    return ""
+
+
+def _is_ready(stage: StageName, spec: JobSpec, engine: Engine, model: EngineModel | None) -> str:
+    if engine.not_ready():
+        return f"is not ready: {engine.not_ready()}"
+    if ":" in _pin(stage, spec):
+        return ""
+    missing = {item.name: item.missing for item in engine.status.missing_models}
+    return f"is not ready: {missing[model.name]}" if model and model.name in missing else ""
+
+
+def _keeps_data(_: StageName, spec: JobSpec, engine: Engine, __: EngineModel | None) -> str:
+    leaves = spec.privacy is not None and engine.spec.data_leaves_cluster
+    return "sends data out of the cluster and the job asks for privacy" if leaves else ""
+
+
+def _knows_language(
+    stage: StageName, spec: JobSpec, engine: Engine, model: EngineModel | None
+) -> str:
+    if spec.language is None or stage not in (StageName.TRANSCRIBE, StageName.ALIGN):
+        return ""
+    known = (model.languages if model else ()) or engine.spec.languages
+    primary = spec.language.split("-")[0]
+    if "*" in known or spec.language in known or primary in known:
+        return ""
+    return f"does not know language {spec.language!r} (knows {', '.join(known[:12])})"
+
+
+def _can_translate(stage: StageName, spec: JobSpec, engine: Engine, _: EngineModel | None) -> str:
+    wanted = stage is StageName.TRANSCRIBE and spec.task is Task.TRANSLATE
+    return "cannot translate" if wanted and not engine.spec.capabilities.translate else ""
+
+
+def _finds_entities(stage: StageName, spec: JobSpec, engine: Engine, _: EngineModel | None) -> str:
+    if stage is not StageName.PII_DETECT or spec.privacy is None:
+        return ""
+    unknown = set(spec.privacy.entities) - set(engine.spec.capabilities.entities)
+    return f"cannot find {', '.join(sorted(unknown))}" if unknown else ""
+
+
+def _rank(stage: StageName, spec: JobSpec, candidate: Candidate) -> tuple[int, ...]:
+    """Greater is better: native times, native speakers, quality, rank, speed."""
+    engine, device = candidate.engine, candidate.device
+    quality = {model.name: model.quality for model in engine.spec.models}
+    native = 0
+    if stage is StageName.TRANSCRIBE:
+        native = _native(spec, engine.spec.capabilities)
+    order = -engine.spec.devices.index(device)
+    return native, quality.get(candidate.model, 0), engine.spec.rank, order, device.speed_milli
+
+
+def _native(spec: JobSpec, offered: Capabilities) -> int:
+    times = not aligned(spec.timestamps, offered)
+    speakers = spec.speakers.mode is SpeakerMode.DIARIZE and offered.diarizes
+    return 2 * times + speakers
+
+
+def _pin(stage: StageName, spec: JobSpec) -> str:
+    """The engine or model the job asks for at this stage."""
+    override = spec.override(stage).engine
+    if override is not None:
+        return override.removeprefix("shared/")
+    return spec.model.removeprefix("shared/") if stage is StageName.TRANSCRIBE else AUTO
+
+
+def _pinned(stage: StageName, spec: JobSpec) -> bool:
+    return _pin(stage, spec) != AUTO
+
+
+def _model(spec: JobSpec, engine: Engine, name: str) -> str:
+    """The model to load: the path in ``engine:/path``, else the named one."""
+    pinned, _, path = spec.model.partition(":")
+    return path if path and pinned == engine.name else name
+
+
+def _required(stage: StageName, spec: JobSpec) -> bool:
+    chosen = spec.override(stage).required
+    return stage not in OPTIONAL if chosen is None else chosen
+
+
+def _frozen(
+    spec: JobSpec, stages: Sequence[PipelineStage], choices: Sequence[StageChoice]
+) -> FrozenPlan:
+    served = [choice.stage for choice in choices if choice.candidates]
+    nodes = list(_nodes(spec, [s for s in stages if s.name in served], choices))
+    names = {stage: node.name for node in nodes for stage in node.covers}
+    return FrozenPlan(
+        stages=tuple(_renamed(node, names) for node in nodes),
+        unavailable=tuple(
+            UnavailableStage(name=choice.stage, reason="no engine can run it")
+            for choice in choices
+            if not choice.candidates
+        ),
+    )
+
+
+def _nodes(
+    spec: JobSpec, stages: Sequence[PipelineStage], choices: Sequence[StageChoice]
+) -> Iterator[FrozenStage]:
+    """One node per run of stages that the best engine covers in one pod."""
+    by_name = {choice.stage: choice for choice in choices}
+    done: set[StageName] = set()
+    for place, stage in enumerate(stages):
+        if stage.name in done:
+            continue
+        best = by_name[stage.name].candidates[0]
+        run = _run(stages[place:], best.engine)
+        done.update(item.name for item in run)
+        yield _node(spec, run, by_name[stage.name].candidates)
+
+
+def _run(stages: Sequence[PipelineStage], engine: Engine) -> list[PipelineStage]:
+    """The first stage and those after it that may share its pod."""
+    run = [stages[0]]
+    for stage in stages[1:]:
+        inside = {item.name for item in run} | set(run[0].needs)
+        same_parts = stage.per_part == run[0].per_part
+        if stage.name not in engine.spec.stages or not same_parts or not set(stage.needs) <= inside:
+            break
+        run.append(stage)
+    return run
+
+
+def _node(
+    spec: JobSpec, run: Sequence[PipelineStage], candidates: Iterable[Candidate]
+) -> FrozenStage:
+    covers = tuple(stage.name for stage in run)
+    override = spec.override(covers[0])
+    able = tuple(item for item in candidates if set(covers) <= set(item.engine.spec.stages))
+    return FrozenStage(
+        name=covers[0],
+        covers=covers,
+        needs=tuple(need for stage in run for need in stage.needs if need not in covers),
+        per_part=run[0].per_part,
+        required=any(_required(name, spec) for name in covers),
+        retries=RETRIES if override.retries is None else override.retries,
+        timeout_seconds=override.timeout_seconds,
+        candidates=able,
+    )
+
+
+def _renamed(node: FrozenStage, names: dict[StageName, StageName]) -> FrozenStage:
+    """The node with its needs given as nodes, not as stages inside them."""
+    needs = dict.fromkeys(names[need] for need in node.needs if need in names)
+    return node.model_copy(update={"needs": tuple(needs)})
+
+
+def _refusal(choice: StageChoice, spec: JobSpec, engines: Sequence[Engine]) -> str:
+    """Why no engine can run the stage, engine by engine."""
+    able = [verdict for verdict in choice.verdicts if "does not cover" not in verdict.reason]
+    pin = _pin(choice.stage, spec)
+    if _pinned(choice.stage, spec) and all("which the job asks for" in v.reason for v in able):
+        known = sorted({name for engine in engines for name in _names(choice.stage, engine)})
+        return f"unknown model {pin!r}; known for {choice.stage} are {', '.join(known)}"
+    named = [v for v in able if "which the job asks for" not in v.reason]
+    if not named:
+        return f"no engine here covers stage {choice.stage}"
+    reasons = dict.fromkeys(f"{verdict.engine} {verdict.reason}" for verdict in named)
+    return f"no engine can run stage {choice.stage}: {'; '.join(reasons)}"
+
+
+def _names(stage: StageName, engine: Engine) -> list[str]:
+    if stage not in engine.spec.stages:
+        return []
+    return [engine.name, *(model.name for model in engine.spec.models)]
