@@ -54,7 +54,6 @@ lint: .venv/.dev ## Check style, house limits and layers
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/lint-imports
-	@$(BIN)/python hack/check_limits.py
 
 .PHONY: typecheck
 typecheck: .venv/.dev ## Check types
@@ -73,8 +72,8 @@ verify: generate lint typecheck ## Regenerate, lint, check types and layers, and
 	@git diff --exit-code --stat || { echo "the tree differs from what is committed"; exit 1; }
 
 .PHONY: bench
-bench: .venv/.dev ## Measure speed, memory and accuracy; results go to bench/results
-	@$(BIN)/python -m dalston_bench.main
+bench: .venv/.dev ## Measure speed, memory and accuracy (BENCH="planner parts" for some)
+	@PYTHONPATH=bench $(BIN)/python -m dalston_bench.main $(BENCH)
 
 .PHONY: samples
 samples: .venv/.dev ## Make config/samples anew (needs flite)

@@ -5,9 +5,13 @@ Backed by one integer's bits, so that unions and differences of thousands of par
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
+
+RUN = re.compile("1+")
 
 
 @dataclass(frozen=True)
@@ -19,14 +23,7 @@ class PartSet:
     @classmethod
     def parse(cls, text: str) -> PartSet:
         """Read an interval string; raises ValueError when it is malformed."""
-        bits = 0
-        for piece in text.split(",") if text else ():
-            first, _, last = piece.partition("-")
-            low, high = int(first), int(last or first)
-            if high < low:
-                raise ValueError(f"interval {piece!r} runs backwards")
-            bits |= ((1 << (high - low + 1)) - 1) << low
-        return cls(bits)
+        return cls(_bits(text))
 
     @classmethod
     def of(cls, parts: Iterable[int]) -> PartSet:
@@ -63,13 +60,11 @@ class PartSet:
         return not self.bits & ~other.bits
 
     def __iter__(self) -> Iterator[int]:
-        for low, high in self._ranges():
+        for low, high in _ranges(self.bits):
             yield from range(low, high + 1)
 
     def __str__(self) -> str:
-        return ",".join(
-            str(low) if low == high else f"{low}-{high}" for low, high in self._ranges()
-        )
+        return _text(self.bits)
 
     def contiguous_start(self) -> int:
         """How many parts from 0 on are in the set without a gap."""
@@ -80,16 +75,29 @@ class PartSet:
         members = tuple(self)
         size, longer = divmod(len(members), count)
         cuts = [index * size + min(index, longer) for index in range(count + 1)]
-        return tuple(
-            PartSet.of(members[low:high]) for low, high in pairwise(cuts)
-        )
+        return tuple(PartSet.of(members[low:high]) for low, high in pairwise(cuts))
 
-    def _ranges(self) -> Iterator[tuple[int, int]]:
-        bits, base = self.bits, 0
-        while bits:
-            gap = (bits & -bits).bit_length() - 1
-            bits >>= gap
-            length = (~bits & (bits + 1)).bit_length() - 1
-            yield base + gap, base + gap + length - 1
-            bits >>= length
-            base += gap + length
+
+def _ranges(bits: int) -> Iterator[tuple[int, int]]:
+    flags = f"{bits:b}"[::-1]
+    return ((run.start(), run.end() - 1) for run in RUN.finditer(flags))
+
+
+# A planner reads the same strings in every pass: both directions remember the latest ones.
+
+
+@lru_cache(maxsize=256)
+def _text(bits: int) -> str:
+    return ",".join(str(low) if low == high else f"{low}-{high}" for low, high in _ranges(bits))
+
+
+@lru_cache(maxsize=256)
+def _bits(text: str) -> int:
+    bits = 0
+    for piece in text.split(",") if text else ():
+        first, _, last = piece.partition("-")
+        low, high = int(first), int(last or first)
+        if high < low:
+            raise ValueError(f"interval {piece!r} runs backwards")
+        bits |= ((1 << (high - low + 1)) - 1) << low
+    return bits

@@ -4,7 +4,7 @@ Found by entry point; only ``engine.yaml`` is read, so listing engines imports n
 An engine's class is imported by ``load`` alone.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import EntryPoint, entry_points
@@ -23,9 +23,9 @@ from dalston_crds.v1alpha1 import (
     EngineStatus,
     ModelStatus,
 )
-from dalston_engines.contract import ENTRY_POINT_GROUP, EngineContext
+from dalston_engines.engine_context import ENTRY_POINT_GROUP, EngineContext
 from dalston_engines.errors import EngineUnavailable
-from dalston_engines.weights import find_weights
+from dalston_engines.weights import WeightsPlaces, find_weights
 
 MANIFEST = "engine.yaml"
 REQUIRED_MODULES = "dalston.dev/python-modules"
@@ -54,10 +54,10 @@ class InstalledEngine:
         return factory(context)
 
 
-def installed_engines(weights: Sequence[Path]) -> tuple[InstalledEngine, ...]:
-    """Every engine by name; *weights* are the folders models may lie in."""
+def installed_engines(places: WeightsPlaces) -> tuple[InstalledEngine, ...]:
+    """Every engine by name; *places* is where weights may lie."""
     points = sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda point: point.name)
-    return tuple(_installed(point, weights) for point in points)
+    return tuple(_installed(point, places) for point in points)
 
 
 def read_manifest(path: Path) -> Engine:
@@ -72,15 +72,15 @@ def read_manifest(path: Path) -> Engine:
         raise ManifestError(f"{path} does not describe an engine: {faults}") from error
 
 
-def weights_of(manifest: Engine, model: str, weights: Sequence[Path]) -> Path | None:
+def weights_of(manifest: Engine, model: str, places: WeightsPlaces) -> Path | None:
     """Where *model* lies (None when bundled); raises EngineUnavailable saying what is missing."""
     chosen = next((item for item in manifest.spec.models if item.name == model), None)
     if chosen is not None:
-        return find_weights(manifest.name, chosen, weights)
+        return find_weights(manifest.name, chosen, places.folders, places.cache)
     return Path(model) if model.startswith("/") else None
 
 
-def _installed(point: EntryPoint, weights: Sequence[Path]) -> InstalledEngine:
+def _installed(point: EntryPoint, places: WeightsPlaces) -> InstalledEngine:
     folder = _folder(point)
     manifest = read_manifest(folder / MANIFEST)
     if manifest.name != point.name:
@@ -88,7 +88,7 @@ def _installed(point: EntryPoint, weights: Sequence[Path]) -> InstalledEngine:
             f"{folder / MANIFEST} names the engine {manifest.name!r} but its entry point is"
             f" {point.name!r}"
         )
-    status = _status(manifest, weights)
+    status = _status(manifest, places)
     return InstalledEngine(manifest.model_copy(update={"status": status}), point, folder)
 
 
@@ -100,9 +100,9 @@ def _folder(point: EntryPoint) -> Path:
     return Path(next(iter(spec.submodule_search_locations)))
 
 
-def _status(manifest: Engine, weights: Sequence[Path]) -> EngineStatus:
+def _status(manifest: Engine, places: WeightsPlaces) -> EngineStatus:
     absent = [name for name in _modules(manifest) if find_spec(name) is None]
-    missing = tuple(_missing_models(manifest, weights))
+    missing = tuple(_missing_models(manifest, places))
     message = ""
     if absent:
         message = (
@@ -110,7 +110,7 @@ def _status(manifest: Engine, weights: Sequence[Path]) -> EngineStatus:
             f" {manifest.name!r}, for example pip install 'dalston[{manifest.name}]'"
         )
     elif missing and len(missing) == len(manifest.spec.models):
-        message = missing[0].missing
+        message = f"none of its models has weights here; for example, {missing[0].missing}"
     ready = Condition(
         type="Ready",
         status=ConditionStatus.FALSE if message else ConditionStatus.TRUE,
@@ -126,16 +126,16 @@ def _modules(manifest: Engine) -> Iterable[str]:
     return (name.strip() for name in named.split(",") if name.strip())
 
 
-def _missing_models(manifest: Engine, weights: Sequence[Path]) -> Iterable[ModelStatus]:
+def _missing_models(manifest: Engine, places: WeightsPlaces) -> Iterable[ModelStatus]:
     for model in manifest.spec.models:
-        message = _missing(manifest.name, model, weights)
+        message = _missing(manifest.name, model, places)
         if message:
             yield ModelStatus(name=model.name, missing=message[:1024])
 
 
-def _missing(engine: str, model: EngineModel, weights: Sequence[Path]) -> str:
+def _missing(engine: str, model: EngineModel, places: WeightsPlaces) -> str:
     try:
-        find_weights(engine, model, weights)
+        find_weights(engine, model, places.folders, places.cache)
     except EngineUnavailable as error:
         return str(error)
     return ""

@@ -7,16 +7,15 @@ An engine is a class named by an entry point of the group ``dalston.engines`` an
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dalston_crds.transcript import Segment
-from dalston_crds.v1alpha1 import DeviceType, Task, Timestamps
+from dalston_crds.v1alpha1 import Task, Timestamps
+from dalston_engines.engine_context import EngineContext
 
-ENTRY_POINT_GROUP = "dalston.engines"
 SAMPLE_RATE = 16_000
 """Hz of all audio an engine sees."""
 
@@ -25,19 +24,6 @@ FRAME_SAMPLES = 512
 
 Samples = NDArray[np.float32]
 """Mono samples from -1 to 1 at 16 kHz, shape [n]."""
-
-
-@dataclass(frozen=True)
-class EngineContext:
-    """What an engine is given when it is loaded."""
-
-    model: str = ""
-    """Name of one of the models in its engine.yaml; empty: the first."""
-    weights: Path | None = None
-    """Folder of the model's weights; None when the package carries them."""
-    device: DeviceType = DeviceType.CPU
-    threads: int = 1
-    """CPU threads it may use."""
 
 
 @dataclass(frozen=True)
@@ -123,3 +109,18 @@ class VoiceActivityDetector(Protocol):
     def open(self) -> VoiceActivityStream:
         """A fresh stream for one track."""
         ...
+
+
+__all__ = [
+    "FRAME_SAMPLES",
+    "SAMPLE_RATE",
+    "Audio",
+    "EngineContext",
+    "EngineWarning",
+    "Hypothesis",
+    "Samples",
+    "TranscribeOptions",
+    "Transcriber",
+    "VoiceActivityDetector",
+    "VoiceActivityStream",
+]

@@ -4,15 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from dalston_engines.weights import weights_folders
+from dalston_engines.weights import WeightsPlaces
 
 
 @dataclass(frozen=True)
 class StageSettings:
     """What a stage process is told by its environment."""
 
-    weights: tuple[Path, ...]
-    """Folders that models' weights may lie in (``DALSTON_WEIGHTS``, then ``DALSTON_HOME``)."""
+    weights: WeightsPlaces
+    """Where weights may lie (``DALSTON_WEIGHTS``, ``DALSTON_HOME``, a Hugging Face cache)."""
     threads: int
     """CPU threads an engine may use (``DALSTON_THREADS``)."""
     image: str
@@ -22,7 +22,7 @@ class StageSettings:
     def read(cls, environment: Mapping[str, str]) -> "StageSettings":
         """The settings in *environment*."""
         return cls(
-            weights=weights_folders(environment, dalston_home(environment)),
+            weights=WeightsPlaces.read(environment, dalston_home(environment)),
             threads=int(environment.get("DALSTON_THREADS", "1")),
             image=environment.get("DALSTON_IMAGE", ""),
         )

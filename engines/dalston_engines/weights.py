@@ -6,6 +6,7 @@ cache that some other tool filled. This module reads no environment: callers pas
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from dalston_crds.v1alpha1 import EngineModel
@@ -13,6 +14,21 @@ from dalston_engines.errors import EngineUnavailable
 
 FOLDERS_VARIABLE = "DALSTON_WEIGHTS"
 """Environment variable: weights folders, separated as in PATH."""
+
+
+@dataclass(frozen=True)
+class WeightsPlaces:
+    """Where a program looks for weights."""
+
+    folders: tuple[Path, ...] = ()
+    """Weights folders, the first one first."""
+    cache: Path | None = None
+    """A Hugging Face cache."""
+
+    @classmethod
+    def read(cls, environment: Mapping[str, str], home: Path) -> "WeightsPlaces":
+        """The places an environment names; *home* is DALSTON_HOME."""
+        return cls(weights_folders(environment, home), hugging_face_cache(environment))
 
 
 def weights_folders(environment: Mapping[str, str], home: Path) -> tuple[Path, ...]:

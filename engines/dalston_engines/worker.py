@@ -20,7 +20,7 @@ from typing import IO
 from dalston_crds.part_set import PartSet
 from dalston_crds.stage_messages import ExitCode, StageRequest, StageResult
 from dalston_engines.catalogue import InstalledEngine, installed_engines, weights_of
-from dalston_engines.contract import EngineContext
+from dalston_engines.engine_context import EngineContext
 from dalston_engines.errors import EngineUnavailable
 from dalston_engines.runner import StageRun, World
 from dalston_engines.settings import StageSettings
@@ -114,9 +114,8 @@ class _Throttle:
 
 def load_engine(name: str, request: StageRequest, settings: StageSettings) -> object:
     """The engine a request names, loaded; raises EngineUnavailable saying what is missing."""
-    folders = settings.weights
     engine = _installed(name, settings)
-    weights = weights_of(engine.manifest, request.model, folders)
+    weights = weights_of(engine.manifest, request.model, settings.weights)
     context = EngineContext(request.model, weights, request.device, settings.threads)
     return engine.load(context)
 

@@ -57,6 +57,7 @@ def _machine(settings: LocalSettings) -> Finding:
 
 
 def _media(_: LocalSettings) -> Finding:
+
     version = ".".join(map(str, av.library_versions["libavcodec"]))
     wanted = ("aac", "flac", "mp3", "opus", "vorbis", "pcm_mulaw")
     lost = [codec for codec in wanted if codec not in av.codecs_available]

@@ -91,7 +91,7 @@ def _cells(manifest: Engine) -> tuple[str, ...]:
     absent = len(manifest.spec.models) - len(models)
     named = ", ".join(models) + (f" ({absent} without weights)" if absent else "")
     stages = ", ".join(manifest.spec.stages)
-    ready = f"no: {manifest.not_ready()}" if manifest.not_ready() else "yes"
+    ready = f"no; see: dalston engines show {manifest.name}" if manifest.not_ready() else "yes"
     return manifest.name, stages, named.strip(), _languages(manifest), ready
 
 

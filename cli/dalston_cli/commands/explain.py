@@ -55,9 +55,12 @@ def _refused(choice: StageChoice) -> list[str]:
 
 
 def _excluded(choice: StageChoice) -> list[str]:
-    told = dict.fromkeys(
-        f"  not {' '.join(filter(None, (item.engine, item.model)))}: {item.reason}"
-        for item in choice.verdicts
-        if item.reason and "does not cover" not in item.reason
-    )
-    return list(told)
+    """Engines ruled out; models of one engine with the same reason share a line."""
+    models: dict[tuple[str, str], list[str]] = {}
+    for item in choice.verdicts:
+        if item.reason and "does not cover" not in item.reason:
+            models.setdefault((item.engine, item.reason), []).append(item.model)
+    return [
+        f"  not {engine} {', '.join(filter(None, names))}".rstrip() + f": {reason}"
+        for (engine, reason), names in models.items()
+    ]

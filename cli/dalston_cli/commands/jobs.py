@@ -187,12 +187,15 @@ def _describe(row: Row) -> None:
     for stage in job.status.stages:
         worked = stage.timings.worked_milliseconds / 1000
         names = " + ".join(stage.covers)
-        print(
-            f"  {names:<16} {stage.state:<10} {stage.engine:<14} {stage.parts} parts {worked:.1f} s"
-        )
+        facts = f"{stage.state:<10} {stage.engine:<14} {_parts(stage.parts)} {worked:.1f} s"
+        print(f"  {names:<16} {facts}")
     if job.holds(conditions.COMPLETE):
         outcome = outcome_of(row, job.metadata.name, _source(job))
         print(readable(outcome, document_of(job)), end="")
+
+
+def _parts(count: int) -> str:
+    return "1 part  " if count == 1 else f"{count} parts"
 
 
 def _source(job: TranscriptionJob) -> Path:

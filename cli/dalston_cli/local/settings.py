@@ -7,7 +7,7 @@ from pathlib import Path
 
 from dalston_cli.errors import UserError
 from dalston_engines.settings import dalston_home
-from dalston_engines.weights import weights_folders
+from dalston_engines.weights import WeightsPlaces
 
 RESERVED_MEBIBYTES = 512
 """Memory left to everything else when the cap is not set."""
@@ -19,8 +19,8 @@ class LocalSettings:
 
     home: Path
     """Where state lies (``DALSTON_HOME``)."""
-    weights: tuple[Path, ...]
-    """Folders that models' weights may lie in (``DALSTON_WEIGHTS``)."""
+    weights: WeightsPlaces
+    """Where models' weights may lie (``DALSTON_WEIGHTS``, the home, a Hugging Face cache)."""
     workers: int
     """Parts worked on at once (``DALSTON_WORKERS``; default: the cores this process may use)."""
     memory_mebibytes: int
@@ -38,7 +38,7 @@ class LocalSettings:
         home = dalston_home(environment)
         return cls(
             home=home,
-            weights=weights_folders(environment, home),
+            weights=WeightsPlaces.read(environment, home),
             workers=_number(environment, "DALSTON_WORKERS", len(os.sched_getaffinity(0)), 1),
             memory_mebibytes=_number(environment, "DALSTON_MEMORY_MIB", _memory(), 256),
             shard_seconds=_number(environment, "DALSTON_SHARD_SECONDS", 300, 10),

@@ -9,18 +9,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from dalston_engines.audio.speech import (
-    MAX_WINDOW,
+    JOIN,
+    LOOK_AHEAD,
     Region,
     Track,
     Window,
-    frames,
     speech_regions,
     speech_windows,
 )
 
 SLACK = 0.25
-MIN_CUT_SILENCE = frames(0.6)
-"""Longer than a window's join and padding, so that no window reaches over the cut."""
+MIN_CUT_SILENCE = JOIN
+"""Speech this far apart is never in one window, and its middle is clear of the padding."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Shard:
 
 def frames_needed(target: int) -> int:
     """Frames to have before a cut can be chosen."""
-    return round(target * (1 + SLACK)) + MAX_WINDOW
+    return round(target * (1 + SLACK)) + LOOK_AHEAD
 
 
 def next_shard(tracks: Sequence[Track], target: int) -> Shard:

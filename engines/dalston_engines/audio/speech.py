@@ -32,6 +32,10 @@ JOIN = frames(0.5)
 PAD = frames(0.2)
 MIN_WINDOW = frames(12.0)
 MAX_WINDOW = frames(26.0)
+MIN_REST = frames(2.0)
+"""What the last cut of a stretch leaves is long enough to hold a few words."""
+LOOK_AHEAD = MAX_WINDOW + MIN_REST + JOIN + MIN_SPEECH
+"""Frames after a window's start that decide where it ends."""
 
 Probabilities = NDArray[np.float32]
 
@@ -66,8 +70,13 @@ def speech_regions(track: Track) -> tuple[Region, ...]:
     """Regions by hysteresis; short silences are bridged, blips dropped."""
     speaking = _speaking(track.probabilities, track.carried)
     edges = np.flatnonzero(np.diff(speaking, prepend=0, append=0)).reshape(-1, 2)
-    bridged = _joined([Region(int(start), int(end)) for start, end in edges], MIN_SILENCE)
-    return tuple(item for item in bridged if item.end - item.start >= MIN_SPEECH)
+    begun = [Region(0, 0)] if track.carried else []
+    found = [*begun, *(Region(int(start), int(end)) for start, end in edges)]
+    return tuple(
+        region
+        for region in _joined(found, MIN_SILENCE)
+        if region.end - region.start >= _least(region, track.carried)
+    )
 
 
 def speech_windows(track: Track, regions: Sequence[Region]) -> tuple[Window, ...]:
@@ -80,6 +89,11 @@ def speech_windows(track: Track, regions: Sequence[Region]) -> tuple[Window, ...
         padded = Region(max(0, stretch.start - PAD), min(length, stretch.end + PAD))
         windows.extend(_split(padded, track.probabilities, carried))
     return tuple(windows)
+
+
+def _least(region: Region, carried: bool) -> int:
+    """The rest of speech that began before the cut counts however short it is."""
+    return 1 if carried and region.start == 0 else MIN_SPEECH
 
 
 def _speaking(probabilities: Probabilities, carried: bool) -> NDArray[np.int8]:
@@ -107,8 +121,8 @@ def _split(stretch: Region, probabilities: Probabilities, carried: bool) -> list
     windows: list[Window] = []
     start, forced = stretch.start, carried
     while stretch.end - start > MAX_WINDOW:
-        low = start + MIN_WINDOW
-        cut = low + int(np.argmin(probabilities[low : start + MAX_WINDOW]))
+        low, high = start + MIN_WINDOW, min(start + MAX_WINDOW, stretch.end - MIN_REST)
+        cut = low + int(np.argmin(probabilities[low:high]))
         windows.append(Window(start, cut, forced, True))
         start, forced = cut, True
     windows.append(Window(start, stretch.end, forced, False))

@@ -57,7 +57,7 @@ class FasterWhisper:
         language = self._language(options.language)
         lead = _lead(self._model, options)
         settings = {"language": language, **_lead_settings(lead), **_settings(options)}
-        return self._hypotheses(windows, settings, lead.warnings)
+        return (self._hear(window, settings, lead.warnings) for window in windows)
 
     def _language(self, requested: str | None) -> str | None:
         """Whisper's code of a BCP 47 language: its primary subtag."""
@@ -68,17 +68,6 @@ class FasterWhisper:
             known = ", ".join(sorted(self._languages))
             raise InputError(f"model {self._name} does not know {requested!r}; it knows {known}")
         return code
-
-    def _hypotheses(
-        self,
-        windows: Sequence[Audio],
-        settings: dict[str, Any],
-        warnings: tuple[EngineWarning, ...],
-    ) -> Iterator[Hypothesis]:
-        """Warnings are about the options, so the first hypothesis alone carries them."""
-        for window in windows:
-            yield self._hear(window, settings, warnings)
-            warnings = ()
 
     def _hear(
         self, window: Audio, settings: dict[str, Any], warnings: tuple[EngineWarning, ...]
