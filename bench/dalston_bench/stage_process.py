@@ -25,7 +25,7 @@ def main() -> None:
     request = StageRequest.model_validate_json(Path(path).read_bytes())
     settings = StageSettings.read(os.environ)
     world = World(lambda: datetime.now(UTC), time.monotonic, secrets.token_hex(4))
-    loaded = load_engine(engine, request, settings)
+    loaded = load_engine(engine, request.model, settings)
     before, began = time.process_time(), time.monotonic()
     result = StageRun(request, 0, PartSet.parse(parts), world).run(lambda: loaded)
     print(

@@ -39,6 +39,11 @@ class StageProgress:
         """Audio seconds per second."""
         return self.done / self.elapsed if self.elapsed > 0 else 0.0
 
+    @property
+    def fraction(self) -> float:
+        """How much of the stage is done, from 0 to 1."""
+        return min(1.0, self.done / self.total) if self.total else 0.0
+
     def describe(self) -> str:
         """Audio done, speed and time left, in a few words."""
         if not self.done:
@@ -47,7 +52,7 @@ class StageProgress:
             f"{_length(self.done)} of {_length(self.total)}" if self.total else _length(self.done)
         )
         left = (self.total - self.done) / self.speed if self.total > self.done else 0.0
-        return f"{text}, {self.speed:.0f}x, {_length(left)} left" if left else text
+        return f"{text}, {self.speed:.1f}x, {_length(left)} left" if left else text
 
 
 @dataclass
@@ -101,7 +106,7 @@ class JobProgress:
         state = self._stage(row, now)
         progress.update(
             self._tasks[name],
-            completed=row.job.status.progress,
+            completed=1000 if row.job.finished else 1000 * state.fraction,
             stage="done" if row.job.finished else state.stage,
             detail="" if row.job.finished else state.describe(),
         )

@@ -60,6 +60,13 @@ def installed_engines(places: WeightsPlaces) -> tuple[InstalledEngine, ...]:
     return tuple(_installed(point, places) for point in points)
 
 
+def installed_engine(name: str, places: WeightsPlaces) -> InstalledEngine:
+    """The engine called *name*; raises EngineUnavailable when it is not installed."""
+    for point in entry_points(group=ENTRY_POINT_GROUP, name=name):
+        return _installed(point, places)
+    raise EngineUnavailable(f"engine {name!r} is not installed here")
+
+
 def read_manifest(path: Path) -> Engine:
     """The Engine an engine.yaml describes; raises ManifestError with every fault in it."""
     try:

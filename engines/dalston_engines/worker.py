@@ -14,16 +14,19 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import IO
 
 from dalston_crds.part_set import PartSet
-from dalston_crds.stage_messages import ExitCode, StageRequest, StageResult
-from dalston_engines.catalogue import InstalledEngine, installed_engines, weights_of
+from dalston_crds.stage_messages import ExitCode, StageResult
+from dalston_crds.v1alpha1 import DeviceType
+from dalston_engines.catalogue import installed_engine, weights_of
 from dalston_engines.engine_context import EngineContext
 from dalston_engines.errors import EngineUnavailable
 from dalston_engines.runner import StageRun, World
 from dalston_engines.settings import StageSettings
+from dalston_engines.stages import driver_of
 from dalston_engines.worker_messages import Answer, Order
 
 PR_SET_PDEATHSIG = 1
@@ -32,20 +35,23 @@ READ_BYTES = 1 << 16
 
 
 def main() -> None:
-    """Serve orders for the engine named on the command line until told to end."""
-    die_with_parent(int(sys.argv[2]))
+    """Serve orders until told to end: ``worker ENGINE MODEL PARENT-PID``."""
+    name, model, parent = sys.argv[1:]
+    die_with_parent(int(parent))
     answers = _private_stdout()
-    orders: queue.Queue[Order] = queue.Queue()
+    orders: queue.SimpleQueue[Order | None] = queue.SimpleQueue()
     stopping = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stopping.set())
+
+    def stop(*_: object) -> None:
+        stopping.set()
+        orders.put(None)
+
+    signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_read, args=(orders,), daemon=True).start()
-    worker = _Worker(sys.argv[1], StageSettings.read(os.environ), answers, stopping)
-    while not stopping.is_set():
-        try:
-            order = orders.get(timeout=REPORT_SECONDS)
-        except queue.Empty:
-            continue
+    worker = _Worker(name, StageSettings.read(os.environ), answers, stopping)
+    worker.get_ready(model)
+    while (order := orders.get()) is not None and not stopping.is_set():
         worker.carry_out(order)
     os._exit(ExitCode.TERMINATED)
 
@@ -70,7 +76,13 @@ class _Worker:
         self._stopping = stopping
         self._loaded: dict[str, object] = {}
 
+    def get_ready(self, model: str) -> None:
+        """Load the engine ahead of its first order."""
+        with suppress(EngineUnavailable):  # the order will say so, to those who wait for it
+            self._load(model)
+
     def carry_out(self, order: Order) -> None:
+        """Answer an order until it has an exit code."""
         throttle = _Throttle(lambda result: self._answer(order.number, result))
         world = World(
             now=lambda: datetime.now(UTC),
@@ -80,7 +92,7 @@ class _Worker:
             report=throttle,
         )
         run = StageRun(order.request, order.index, PartSet.parse(order.parts), world)
-        result = run.run(lambda: self._load(order.request))
+        result = run.run(lambda: self._load(order.request.model))
         self._answer(order.number, result)
 
     def _answer(self, number: int, result: StageResult) -> None:
@@ -88,11 +100,11 @@ class _Worker:
         self._answers.write(line.encode() + b"\n")
         self._answers.flush()
 
-    def _load(self, request: StageRequest) -> object:
-        if request.model not in self._loaded:
+    def _load(self, model: str) -> object:
+        if model not in self._loaded:
             self._loaded.clear()
-            self._loaded[request.model] = load_engine(self._engine, request, self._settings)
-        return self._loaded[request.model]
+            self._loaded[model] = load_engine(self._engine, model, self._settings)
+        return self._loaded[model]
 
 
 _Report = Callable[[StageResult], None]
@@ -112,19 +124,13 @@ class _Throttle:
             self._report(result)
 
 
-def load_engine(name: str, request: StageRequest, settings: StageSettings) -> object:
-    """The engine a request names, loaded; raises EngineUnavailable saying what is missing."""
-    engine = _installed(name, settings)
-    weights = weights_of(engine.manifest, request.model, settings.weights)
-    context = EngineContext(request.model, weights, request.device, settings.threads)
-    return engine.load(context)
-
-
-def _installed(name: str, settings: StageSettings) -> InstalledEngine:
-    for engine in installed_engines(settings.weights):
-        if engine.manifest.name == name:
-            return engine
-    raise EngineUnavailable(f"engine {name!r} is not installed here")
+def load_engine(name: str, model: str, settings: StageSettings) -> object:
+    """An engine and the drivers of its stages; raises EngineUnavailable saying what is missing."""
+    engine = installed_engine(name, settings.weights)
+    weights = weights_of(engine.manifest, model, settings.weights)
+    for stage in engine.manifest.spec.stages:
+        driver_of(stage)
+    return engine.load(EngineContext(model, weights, DeviceType.CPU, settings.threads))
 
 
 def _private_stdout() -> IO[bytes]:
@@ -134,7 +140,7 @@ def _private_stdout() -> IO[bytes]:
     return answers
 
 
-def _read(orders: "queue.Queue[Order]") -> None:
+def _read(orders: "queue.SimpleQueue[Order | None]") -> None:
     """Queue every order; the end of the input means that the parent is gone."""
     rest = b""
     # Not sys.stdin: its lock, held here, would abort an interpreter that ends with an error.

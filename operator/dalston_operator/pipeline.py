@@ -7,8 +7,10 @@
 Only prepare, transcribe, merge and export are always there.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from itertools import chain
 
 from dalston_crds.v1alpha1 import (
     Capabilities,
@@ -43,6 +45,7 @@ FALLBACKS = {
     StageName.DIARIZE: "one speaker",
     StageName.SPEAKER_LINK: "one speaker",
     StageName.DETECT: "omitted",
+    StageName.VERIFY: "redaction nobody has checked",
     StageName.REFINE: "unrefined transcript",
 }
 """What the document has instead of a skipped stage's work."""
@@ -65,6 +68,17 @@ def pipeline(spec: JobSpec, transcriber: Capabilities) -> tuple[PipelineStage, .
     """The job's stages in an order in which each follows what it needs."""
     names = tuple(_names(spec, transcriber))
     return tuple(PipelineStage(name, _needs(name, names)) for name in names)
+
+
+def without(
+    stages: Iterable[PipelineStage], absent: AbstractSet[StageName]
+) -> tuple[PipelineStage, ...]:
+    """The stages but the absent ones; what followed those follows what they followed."""
+    needs: dict[StageName, tuple[StageName, ...]] = {}
+    for stage in stages:
+        kept = (needs[need] if need in absent else (need,) for need in stage.needs)
+        needs[stage.name] = tuple(dict.fromkeys(chain.from_iterable(kept)))
+    return tuple(PipelineStage(name, needs[name]) for name in needs if name not in absent)
 
 
 def aligned(wanted: Timestamps, transcriber: Capabilities) -> bool:

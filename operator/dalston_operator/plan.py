@@ -30,9 +30,9 @@ class Plan:
     stop: tuple[ObservedRound, ...] = ()
     suspend: tuple[ObservedRound, ...] = ()
     resume: tuple[ObservedRound, ...] = ()
-    start: tuple[Round, ...] = ()
     status: JobStatus | None = None
     """The status to write; None when it would not change."""
+    start: tuple[Round, ...] = ()
     wake_at: datetime | None = None
 
 
@@ -50,7 +50,7 @@ def plan(observed: Observation, now: datetime) -> Plan:
     job = observed.job
     live = tuple(item for item in observed.rounds if item.live)
     if job.finished:
-        return Plan(stop=live)
+        return Plan(stop=live, status=_acknowledged(job))
     if observed.frozen is None:
         return _accept(observed, now)
     return _advance(observed, observed.frozen, now)
@@ -61,12 +61,12 @@ def _accept(observed: Observation, now: datetime) -> Plan:
     job = observed.job
     if job.spec.cancel:
         verdict = Verdict(conditions.FAILED, conditions.CANCELLED, "cancelled before it started")
-        return Plan(status=_written(job, _retried(job), verdict, now))
+        return Plan(status=_turned_away(job, verdict, now))
     selection = select(job.spec, observed.engines)
     refusal = selection.refusal or too_large(observed, selection.plan)
     if selection.plan is None or refusal:
         verdict = Verdict(conditions.FAILED, conditions.REFUSED, refusal)
-        return Plan(status=_written(job, _retried(job), verdict, now))
+        return Plan(status=_turned_away(job, verdict, now))
     advanced = _advance(observed, selection.plan, now)
     return Plan(
         freeze=selection.plan,
@@ -79,7 +79,7 @@ def _accept(observed: Observation, now: datetime) -> Plan:
 def _advance(observed: Observation, frozen: FrozenPlan, now: datetime) -> Plan:
     """Fold the rounds into the stages, then decide by the job's outcome so far."""
     job = observed.job
-    status = _retried(job)
+    status = _retried(job, frozen)
     if not status.stages:
         status = status.model_copy(update={"stages": initial_stages(frozen)})
     stages = inherit_skips(
@@ -136,10 +136,8 @@ def _end(
         return Plan(stop=live, status=_written(job, status, verdict, now))
     if purge is not None and not purge.state.terminal:
         return _purge(observed, frozen, status, purge, now)
-    if purge is not None and purge.state is StageState.FAILED:
-        message = f"unredacted artifacts could not be removed: {purge.message}"
-        outcome = _Outcome(conditions.FAILED, conditions.STAGE_FAILED, message)
-    status = status.model_copy(update={"finished_at": status.finished_at or now})
+    if purge is not None:
+        outcome = _after_purge(outcome, purge)
     if outcome.kind == conditions.COMPLETE:
         status = status.model_copy(update={"progress": 1000})
     verdict = Verdict(outcome.kind, outcome.reason, outcome.message)
@@ -163,6 +161,16 @@ def _purge(
     )
     status = status.model_copy(update={"stages": stages})
     return Plan(start=started, status=_written(observed.job, status, verdict, now))
+
+
+def _after_purge(outcome: _Outcome, purge: StageStatus) -> _Outcome:
+    if purge.state is StageState.FAILED:
+        message = f"unredacted artifacts could not be removed: {purge.message}"
+        return _Outcome(conditions.FAILED, conditions.STAGE_FAILED, message)
+    if purge.state is StageState.SUCCEEDED and outcome.kind == conditions.FAILED:
+        message = f"{outcome.message}; what it made is purged: to try again, create a new job"
+        return _Outcome(conditions.FAILED, outcome.reason, message)
+    return outcome
 
 
 def _outcome(
@@ -210,18 +218,32 @@ def _idle(live: Sequence[ObservedRound], status: JobStatus) -> tuple[ObservedRou
     return tuple(item for item in live if item.stage in ended)
 
 
-def _retried(job: TranscriptionJob) -> JobStatus:
-    """The status to go on from: failures forgotten when spec.retry has grown."""
+def _retried(job: TranscriptionJob, frozen: FrozenPlan) -> JobStatus:
+    """The status to go on from: failures forgotten when spec.retry has grown.
+
+    Once a purge has begun, what finished stages have made is going or gone: nothing is retried.
+    """
     status = job.status
     if job.spec.retry <= status.retry:
         return status
-    return status.model_copy(
-        update={
-            "retry": job.spec.retry,
-            "stages": tuple(map(reset_failed, status.stages)),
-            "finished_at": None,
-        }
-    )
+    purge, stages = status.stage(StageName.PURGE), status.stages
+    if purge is None or purge.state not in (StageState.RUNNING, StageState.SUCCEEDED):
+        stages = tuple(reset_failed(stage, _frozen_of(frozen, stage)) for stage in stages)
+    return status.model_copy(update={"retry": job.spec.retry, "stages": stages})
+
+
+def _turned_away(job: TranscriptionJob, verdict: Verdict, now: datetime) -> JobStatus | None:
+    """The status of a job that ends without having been accepted."""
+    return _written(job, job.status.model_copy(update={"retry": job.spec.retry}), verdict, now)
+
+
+def _acknowledged(job: TranscriptionJob) -> JobStatus | None:
+    """The status of a finished job whose spec has changed in ways that ask for nothing."""
+    seen = {"observed_generation": job.metadata.generation}
+    if job.status.observed_generation == job.metadata.generation:
+        return None
+    found = tuple(item.model_copy(update=seen) for item in job.status.conditions)
+    return job.status.model_copy(update={"conditions": found, **seen})
 
 
 def _written(
@@ -229,8 +251,14 @@ def _written(
 ) -> JobStatus | None:
     """The whole new status, or None when nothing in it differs from what is known."""
     generation = job.metadata.generation
-    found = conditions_for(verdict, job.status.conditions, generation, now)
-    status = status.model_copy(update={"conditions": found, "observed_generation": generation})
+    on_its_way = verdict.kind == conditions.RECONCILING
+    status = status.model_copy(
+        update={
+            "conditions": conditions_for(verdict, job.status.conditions, generation, now),
+            "observed_generation": generation,
+            "finished_at": None if on_its_way else status.finished_at or now,
+        }
+    )
     return None if status == job.status else status
 
 

@@ -25,7 +25,11 @@ async def reconcile(key: str, cluster: Cluster, now: Callable[[], datetime]) -> 
 
 
 async def carry_out(decided: Plan, observed: Observation, cluster: Cluster) -> None:
-    """Do what the plan says; raises Conflict when the job has changed meanwhile."""
+    """Do what the plan says; raises Conflict when the job has changed meanwhile.
+
+    Nothing starts before the status that knows of it is stored, so an old copy of the job starts
+    nothing, and a job whose status has no stages has no rounds.
+    """
     if decided.freeze is not None:
         await cluster.freeze(observed.job, decided.freeze)
     for round_ in decided.stop:
@@ -34,7 +38,7 @@ async def carry_out(decided: Plan, observed: Observation, cluster: Cluster) -> N
         await cluster.suspend(round_, True)
     for round_ in decided.resume:
         await cluster.suspend(round_, False)
-    for started in decided.start:
-        await cluster.start(started)
     if decided.status is not None:
         await cluster.write_status(observed.job, decided.status)
+    for started in decided.start:
+        await cluster.start(started)

@@ -29,7 +29,13 @@ from dalston_operator.rounds import Round, index_count, stage_timeout
 
 HEARS_WORDS = frozenset({StageName.LANGUAGE, StageName.TRANSCRIBE, StageName.ALIGN})
 KNOWS_SPEAKERS = frozenset(
-    {StageName.PREPARE, StageName.DIARIZE, StageName.SPEAKER_LINK, StageName.MERGE}
+    {
+        StageName.PREPARE,
+        StageName.TRANSCRIBE,
+        StageName.DIARIZE,
+        StageName.SPEAKER_LINK,
+        StageName.MERGE,
+    }
 )
 KNOWS_PRIVACY = frozenset(
     {
@@ -150,7 +156,7 @@ def too_large(observed: Observation, frozen: FrozenPlan | None) -> str:
         stage = StageStatus(name=node.name, parts=1)
         assert frozen is not None
         request = request_for(observed, frozen, stage, observed.job.status, (PartSet.first(1), 1))
-        size = len(request.model_dump_json(by_alias=True, exclude_defaults=True))
+        size = len(request.model_dump_json(by_alias=True, exclude_defaults=True).encode())
         if size > MAX_REQUEST_BYTES:
             return (
                 f"the options of stage {node.name} take {size} bytes and at most"

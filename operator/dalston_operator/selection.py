@@ -4,7 +4,7 @@ Hard requirements first, each with a reason when it excludes; then rank. ``expla
 A job that nothing can serve is refused with all reasons. A pinned model or engine has no fallback.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from dalston_crds.v1alpha1 import (
@@ -15,13 +15,23 @@ from dalston_crds.v1alpha1 import (
     SpeakerMode,
     StageName,
     Task,
+    Verify,
 )
 from dalston_crds.v1alpha1.engine import CONTRACT
 from dalston_operator.frozen_plan import Candidate, FrozenPlan, FrozenStage, UnavailableStage
-from dalston_operator.pipeline import OPTIONAL, PipelineStage, aligned, pipeline
+from dalston_operator.pipeline import (
+    OPTIONAL,
+    SKIPS_WITH,
+    PipelineStage,
+    aligned,
+    pipeline,
+    without,
+)
 
 AUTO = "auto"
 RETRIES = 2
+HEARS_LANGUAGE = (StageName.TRANSCRIBE, StageName.ALIGN, StageName.VERIFY)
+"""Stages whose engine must know the language of the words."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +74,7 @@ def select(spec: JobSpec, engines: Sequence[Engine]) -> Selection:
     refusals = [
         _refusal(choice, spec, engines)
         for choice in choices
-        if not choice.candidates and _required(choice.stage, spec)
+        if not choice.candidates and _indispensable(choice.stage, spec)
     ]
     if refusals:
         return Selection(None, "; ".join(refusals), choices)
@@ -82,7 +92,7 @@ def choose(stage: StageName, spec: JobSpec, engines: Sequence[Engine]) -> StageC
             verdicts.append(Verdict(engine.name, name, reason))
             if not reason:
                 fit.extend(
-                    Candidate(engine=engine, model=_model(spec, engine, name), device=device)
+                    Candidate(engine=engine, model=_model(stage, spec, engine, name), device=device)
                     for device in engine.spec.devices
                 )
     fit.sort(key=lambda candidate: _rank(stage, spec, candidate), reverse=True)
@@ -123,7 +133,7 @@ def _is_named(stage: StageName, spec: JobSpec, engine: Engine, model: EngineMode
         return ""
     name, _, path = pin.partition(":")
     known = {engine.name, *(item.name for item in engine.spec.models)}
-    if name == engine.name and (not path or model is engine.spec.models[0]):
+    if name == engine.name and (not path or model in (None, *engine.spec.models[:1])):
         return ""
     if pin not in known or (model is not None and model.name != pin):
         return f"is not {pin!r}, which the job asks for"
@@ -147,7 +157,7 @@ def _keeps_data(_: StageName, spec: JobSpec, engine: Engine, __: EngineModel | N
 def _knows_language(
     stage: StageName, spec: JobSpec, engine: Engine, model: EngineModel | None
 ) -> str:
-    if spec.language is None or stage not in (StageName.TRANSCRIBE, StageName.ALIGN):
+    if spec.language is None or stage not in HEARS_LANGUAGE:
         return ""
     known = (model.languages if model else ()) or engine.spec.languages
     primary = spec.language.split("-")[0]
@@ -197,10 +207,17 @@ def _pinned(stage: StageName, spec: JobSpec) -> bool:
     return _pin(stage, spec) != AUTO
 
 
-def _model(spec: JobSpec, engine: Engine, name: str) -> str:
+def _model(stage: StageName, spec: JobSpec, engine: Engine, name: str) -> str:
     """The model to load: the path in ``engine:/path``, else the named one."""
-    pinned, _, path = spec.model.partition(":")
+    pinned, _, path = _pin(stage, spec).partition(":")
     return path if path and pinned == engine.name else name
+
+
+def _indispensable(stage: StageName, spec: JobSpec) -> bool:
+    """Whether the job is refused when nothing can run the stage."""
+    if stage is StageName.VERIFY and spec.privacy is not None:
+        return spec.privacy.verify is not Verify.BEST_EFFORT
+    return _required(stage, spec)
 
 
 def _required(stage: StageName, spec: JobSpec) -> bool:
@@ -211,52 +228,61 @@ def _required(stage: StageName, spec: JobSpec) -> bool:
 def _frozen(
     spec: JobSpec, stages: Sequence[PipelineStage], choices: Sequence[StageChoice]
 ) -> FrozenPlan:
-    served = [choice.stage for choice in choices if choice.candidates]
-    nodes = list(_nodes(spec, [s for s in stages if s.name in served], choices))
+    absent = _absent(choices)
+    able = {choice.stage: choice.candidates for choice in choices}
+    nodes = list(_nodes(spec, without(stages, absent.keys()), able))
     names = {stage: node.name for node in nodes for stage in node.covers}
     return FrozenPlan(
         stages=tuple(_renamed(node, names) for node in nodes),
-        unavailable=tuple(
-            UnavailableStage(name=choice.stage, reason="no engine can run it")
-            for choice in choices
-            if not choice.candidates
-        ),
+        unavailable=tuple(UnavailableStage(name=name, reason=why) for name, why in absent.items()),
     )
 
 
-def _nodes(
-    spec: JobSpec, stages: Sequence[PipelineStage], choices: Sequence[StageChoice]
-) -> Iterator[FrozenStage]:
-    """One node per run of stages that the best engine covers in one pod."""
-    by_name = {choice.stage: choice for choice in choices}
+def _absent(choices: Sequence[StageChoice]) -> dict[StageName, str]:
+    """Stages nothing here can run, and those that have nothing to work on without them."""
+    absent = {choice.stage: "no engine can run it" for choice in choices if not choice.candidates}
+    for choice in choices:
+        cause = SKIPS_WITH.get(choice.stage)
+        if cause in absent:
+            absent.setdefault(choice.stage, f"stage {cause} was skipped")
+    return absent
+
+
+Able = Mapping[StageName, Sequence[Candidate]]
+"""The ranked candidates of every stage."""
+
+
+def _nodes(spec: JobSpec, stages: Sequence[PipelineStage], able: Able) -> Iterator[FrozenStage]:
+    """One node per run of stages that the best engine may run in one pod."""
     done: set[StageName] = set()
     for place, stage in enumerate(stages):
         if stage.name in done:
             continue
-        best = by_name[stage.name].candidates[0]
-        run = _run(stages[place:], best.engine)
+        run = _run(stages[place:], _serves(able[stage.name][0].engine, able))
         done.update(item.name for item in run)
-        yield _node(spec, run, by_name[stage.name].candidates)
+        yield _node(spec, run, able)
 
 
-def _run(stages: Sequence[PipelineStage], engine: Engine) -> list[PipelineStage]:
-    """The first stage and those after it that may share its pod."""
+def _serves(engine: Engine, able: Able) -> set[StageName]:
+    """Stages the engine is a candidate for."""
+    return {stage for stage in able if any(item.engine is engine for item in able[stage])}
+
+
+def _run(stages: Sequence[PipelineStage], served: set[StageName]) -> list[PipelineStage]:
+    """The first stage and those after it that may share its pod; purge runs whatever failed."""
     run = [stages[0]]
     for stage in stages[1:]:
         inside = {item.name for item in run} | set(run[0].needs)
-        same_parts = stage.per_part == run[0].per_part
-        if stage.name not in engine.spec.stages or not same_parts or not set(stage.needs) <= inside:
+        fits = stage.name in served and stage.per_part == run[0].per_part
+        if stage.name is StageName.PURGE or not fits or not set(stage.needs) <= inside:
             break
         run.append(stage)
     return run
 
 
-def _node(
-    spec: JobSpec, run: Sequence[PipelineStage], candidates: Iterable[Candidate]
-) -> FrozenStage:
+def _node(spec: JobSpec, run: Sequence[PipelineStage], able: Able) -> FrozenStage:
     covers = tuple(stage.name for stage in run)
     override = spec.override(covers[0])
-    able = tuple(item for item in candidates if set(covers) <= set(item.engine.spec.stages))
     return FrozenStage(
         name=covers[0],
         covers=covers,
@@ -265,7 +291,9 @@ def _node(
         required=any(_required(name, spec) for name in covers),
         retries=RETRIES if override.retries is None else override.retries,
         timeout_seconds=override.timeout_seconds,
-        candidates=able,
+        candidates=tuple(
+            item for item in able[covers[0]] if set(covers) <= _serves(item.engine, able)
+        ),
     )
 
 
@@ -278,13 +306,13 @@ def _renamed(node: FrozenStage, names: dict[StageName, StageName]) -> FrozenStag
 def _refusal(choice: StageChoice, spec: JobSpec, engines: Sequence[Engine]) -> str:
     """Why no engine can run the stage, engine by engine."""
     able = [verdict for verdict in choice.verdicts if "does not cover" not in verdict.reason]
-    pin = _pin(choice.stage, spec)
-    if _pinned(choice.stage, spec) and all("which the job asks for" in v.reason for v in able):
-        known = sorted({name for engine in engines for name in _names(choice.stage, engine)})
-        return f"unknown model {pin!r}; known for {choice.stage} are {', '.join(known)}"
+    if not able:
+        return f"no engine here covers stage {choice.stage}"
     named = [v for v in able if "which the job asks for" not in v.reason]
     if not named:
-        return f"no engine here covers stage {choice.stage}"
+        known = sorted({name for engine in engines for name in _names(choice.stage, engine)})
+        pin = _pin(choice.stage, spec)
+        return f"unknown model {pin!r}; known for {choice.stage} are {', '.join(known)}"
     reasons = dict.fromkeys(f"{verdict.engine} {verdict.reason}" for verdict in named)
     return f"no engine can run stage {choice.stage}: {'; '.join(reasons)}"
 

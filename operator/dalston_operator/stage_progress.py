@@ -31,7 +31,7 @@ def initial_stages(frozen: FrozenPlan) -> tuple[StageStatus, ...]:
     )
 
 
-def reset_failed(stage: StageStatus) -> StageStatus:
+def reset_failed(stage: StageStatus, frozen: FrozenStage) -> StageStatus:
     """A failed stage with fresh counters; finished parts and finished stages stay."""
     if stage.state is not StageState.FAILED:
         return stage
@@ -44,6 +44,7 @@ def reset_failed(stage: StageStatus) -> StageStatus:
             "start_failures": 0,
             "message": "",
             "candidate": 0,
+            "engine": frozen.candidates[0].engine.name,
         }
     )
 
@@ -101,14 +102,16 @@ def _accounted(stage: StageStatus, frozen: FrozenStage, ended: ObservedRound) ->
     )
     if _complete(stage):
         return _succeeded(stage)
+    if ended.end is RoundEnd.STOPPED:
+        return stage
+    if ended.end is RoundEnd.NEVER_STARTED:
+        return _never_started(stage, frozen, ended)
+    if ended.end is RoundEnd.UNAVAILABLE:
+        return _next_engine(stage, frozen, _first_message(ended) or "the engine cannot run here")
     stage = stage.model_copy(update={"attempts": stage.attempts + 1})
     if ended.end is RoundEnd.FAILED:
         return _failed(stage, frozen, ended)
-    if ended.end is RoundEnd.UNAVAILABLE:
-        return _next_engine(stage, frozen, _first_message(ended) or "the engine cannot run here")
-    if ended.end is RoundEnd.NEVER_STARTED:
-        return _never_started(stage, frozen, ended)
-    if stage.attempts > MAX_LOST_ROUNDS and ended.end is not RoundEnd.STOPPED:
+    if stage.attempts > MAX_LOST_ROUNDS:
         return _given_up(stage, frozen, f"its results were lost {stage.attempts} times")
     return stage
 
@@ -129,14 +132,21 @@ def _next_engine(stage: StageStatus, frozen: FrozenStage, why: str) -> StageStat
         return _given_up(stage, frozen, why)
     engine = frozen.candidates[place].engine.name
     return stage.model_copy(
-        update={"candidate": place, "engine": engine, "start_failures": 0, "message": why[:512]}
+        update={
+            "candidate": place,
+            "engine": engine,
+            "attempts": 0,
+            "start_failures": 0,
+            "message": why[:512],
+        }
     )
 
 
 def _failed(stage: StageStatus, frozen: FrozenStage, ended: ObservedRound) -> StageStatus:
     """Parts were given up: the stage fails with the first of their messages."""
+    why = _first_message(ended) or "it crashed"
     failures = [failure for result in ended.results for failure in result.failures]
-    failures = failures or [PartFailure(part=0, message=_first_message(ended) or "it crashed")]
+    failures = failures or [PartFailure(part=_first_unfinished(stage), message=why[:256])]
     parts = PartSet.parse(stage.failed_parts) | PartSet.of(item.part for item in failures)
     kept = (*stage.failures, *failures)[:MAX_PART_FAILURES]
     stage = stage.model_copy(update={"failed_parts": str(parts), "failures": kept})
@@ -160,6 +170,10 @@ def _timings(before: StageTimings, ended: ObservedRound) -> StageTimings:
             "worked_milliseconds": before.worked_milliseconds + worked,
         }
     )
+
+
+def _first_unfinished(stage: StageStatus) -> int:
+    return PartSet.parse(stage.completed_parts).contiguous_start()
 
 
 def _first_message(ended: ObservedRound) -> str:

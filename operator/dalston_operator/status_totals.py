@@ -80,7 +80,7 @@ def _warnings(
     status: JobStatus, frozen: FrozenPlan, results: Iterable[StageResult]
 ) -> tuple[JobWarning, ...]:
     told = (warning for result in results for warning in result.warnings)
-    found = dict.fromkeys((*status.warnings, *_skips(status, frozen), *told))
+    found = dict.fromkeys((*_skips(status, frozen), *status.warnings, *told))
     return tuple(found)[:MAX_WARNINGS]
 
 

@@ -117,7 +117,9 @@ def _facts(covers: tuple[StageName, ...], recording: Recording) -> dict[str, obj
         )
     if StageName.EXPORT in covers:
         facts["document"] = DocumentFacts(language="en", words=7)
-        facts["files"] = [FileFact(name="export/00000/a1-transcript.json", sha256="0" * 64, bytes=9)]
+        facts["files"] = [
+            FileFact(name="export/00000/a1-transcript.json", sha256="0" * 64, bytes=9)
+        ]
     return facts
 
 

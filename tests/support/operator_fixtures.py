@@ -26,6 +26,7 @@ from dalston_operator.cluster import Observation
 from dalston_operator.frozen_plan import Candidate, FrozenPlan
 from dalston_operator.rounds import ObservedRound, RoundEnd
 from dalston_operator.selection import select
+from dalston_operator.stage_progress import initial_stages
 
 CREATED = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
 NOW = CREATED + timedelta(minutes=1, microseconds=250_000)
@@ -50,7 +51,7 @@ def make_job(status: JobStatus | None = None, **fields: Any) -> TranscriptionJob
 def make_engine(
     name: str, *stages: str, not_ready: str = "", missing: dict[str, str] | None = None, **spec: Any
 ) -> Engine:
-    """An engine for a CPU; *not_ready* and *missing* (by model) say what its status complains of."""
+    """An engine for a CPU; its status complains of *not_ready* and of *missing*, by model."""
     defaults = {"description": name, "stages": stages, "devices": [{"type": "Cpu"}]}
     ready = Condition(
         type="Ready",
@@ -100,9 +101,7 @@ def frozen_plan(job: TranscriptionJob, engines: Sequence[Engine]) -> FrozenPlan:
 
 def media(minutes: int = 10, channels: int = 1) -> Media:
     """Facts of a recording."""
-    return Media(
-        channels=channels, sample_rate_hertz=8000, duration_milliseconds=minutes * 60_000
-    )
+    return Media(channels=channels, sample_rate_hertz=8000, duration_milliseconds=minutes * 60_000)
 
 
 def accepted(
@@ -111,10 +110,7 @@ def accepted(
     """The job after acceptance, with these stages as they are and the others waiting."""
     frozen = frozen_plan(job, engines)
     given = {stage.name: stage for stage in stages}
-    known = tuple(
-        given.get(node.name, StageStatus(name=node.name, covers=node.covers))
-        for node in frozen.stages
-    )
+    known = tuple(given.get(stage.name, stage) for stage in initial_stages(frozen))
     status = JobStatus.model_validate({"stages": known, **fields})
     return Observation(job.model_copy(update={"status": status}), frozen, tuple(engines))
 

@@ -12,7 +12,13 @@ from typing import Any
 from unittest.mock import patch
 
 from dalston_crds.part_set import PartSet
-from dalston_crds.stage_messages import JobRef, SkippedStage, StageOptions, StageRequest, StageResult
+from dalston_crds.stage_messages import (
+    JobRef,
+    SkippedStage,
+    StageOptions,
+    StageRequest,
+    StageResult,
+)
 from dalston_crds.transcript import Transcript
 from dalston_crds.v1alpha1 import Source, StageName
 from dalston_engines.artifacts import Artifacts
@@ -64,7 +70,10 @@ def oracle(folder: Path, **options: Any) -> Any:
 def write_truth(audio: Path, digest: str, turns: Sequence[Turn]) -> Path:
     """A truth file beside the audio, for the oracle; returns their folder."""
     listed = [
-        {"channel": channel, "words": [dict(zip(("text", "start", "end"), w)) for w in words]}
+        {
+            "channel": channel,
+            "words": [{"text": text, "start": start, "end": end} for text, start, end in words],
+        }
         for channel, words in turns
     ]
     truth = {"sha256": digest, "language": "en", "turns": listed}

@@ -85,9 +85,27 @@ class Database:
         with self._failures():
             return self._connection.execute(statement, values).rowcount == 1
 
-    def delete(self, job: TranscriptionJob) -> None:
-        """Forget a job; raises Conflict when it has changed."""
-        self._changed(job, "DELETE FROM jobs WHERE name = ? AND version = ?", ())
+    def runs(self, name: str) -> int | None:
+        """How many times a job of this name has been made before; None when there is none now."""
+        statement = "SELECT run FROM jobs WHERE name = ?"
+        with self._failures():
+            row = self._connection.execute(statement, (name,)).fetchone()
+        return int(row[0]) if row else None
+
+    def replace(self, job: TranscriptionJob, run: int) -> None:
+        """Store a new job in place of the one of its name; only its owner may."""
+        statement = """
+            UPDATE jobs SET run = ?, version = version + 1, metadata = ?, spec = ?, status = ?,
+                frozen = NULL WHERE name = ?
+        """
+        values = (run, _json(job.metadata), _json(job.spec), _json(job.status), job.metadata.name)
+        with self._failures():
+            self._connection.execute(statement, values)
+
+    def delete(self, name: str) -> None:
+        """Forget a job, readable or not; only its owner may."""
+        with self._failures():
+            self._connection.execute("DELETE FROM jobs WHERE name = ?", (name,))
 
     def write_status(self, job: TranscriptionJob, status: JobStatus) -> None:
         """Replace the status; raises Conflict when the job has changed."""

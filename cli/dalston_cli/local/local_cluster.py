@@ -55,7 +55,7 @@ class LocalCluster:
         self.database.freeze(job, frozen)
         for stage in frozen.stages[: self.pool.slots + 1]:
             best = stage.candidates[0]
-            await self.pool.warm(best.engine.name, best.device.memory_mebibytes)
+            await self.pool.warm(best.engine.name, best.model, best.device.memory_mebibytes)
 
     async def start(self, round_: Round) -> None:
         """Hand the round's parts to the workers, unless it has been started before."""
@@ -74,6 +74,12 @@ class LocalCluster:
         """Local jobs are paused by stopping the round; its finished parts stay finished."""
         if suspended:
             await self.stop(round_)
+
+    async def close(self) -> None:
+        """Stop every round and end every worker."""
+        for item in self._rounds.values():
+            await item.stop()
+        await self.pool.close()
 
     async def write_status(self, job: TranscriptionJob, status: JobStatus) -> None:
         """Replace the job's status."""

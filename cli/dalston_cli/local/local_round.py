@@ -85,17 +85,22 @@ class LocalRound:
         errand = Errand(
             order=Order(number=part, request=self.round_.request, index=0, parts=str(part)),
             engine=self.round_.candidate.engine.name,
+            model=self.round_.candidate.model,
             memory_mebibytes=self.round_.candidate.device.memory_mebibytes,
             urgency=self.urgency,
         )
         began = asyncio.Event()
         serving = asyncio.create_task(self.pool.carry_out(errand, began, self._progress(part)))
+        serving.add_done_callback(lambda _: began.set())
         try:
             await began.wait()
             async with asyncio.timeout(self.round_.timeout_seconds):
                 return await serving
         except TimeoutError:
             return _timed_out(part, self.round_.timeout_seconds)
+        except OSError as error:
+            message = f"no worker process could be started: {error.strerror}"
+            return StageResult(index=0, exit_code=ExitCode.CRASHED, message=message)
         finally:
             self._live.pop(part, None)
             serving.cancel()

@@ -25,14 +25,18 @@ def job_name(path: Path, audio_sha256: str, spec: JobSpec, shard_seconds: int) -
     return f"{stem or 'audio'}-{hashlib.sha256(key).hexdigest()[:DIGEST_LENGTH]}"
 
 
+def job_uid(name: str, run: int) -> str:
+    """Names the folder of one run's artifacts."""
+    return hashlib.sha256(f"{name} {run}".encode()).hexdigest()[:32]
+
+
 def new_job(name: str, path: Path, spec: JobSpec, run: int, now: datetime) -> TranscriptionJob:
     """The job object; *run* counts how often one of this name was made before."""
-    uid = hashlib.sha256(f"{name} {run}".encode()).hexdigest()[:32]
     return TranscriptionJob(
         metadata=ObjectMeta(
             name=name,
             namespace=NAMESPACE,
-            uid=uid,
+            uid=job_uid(name, run),
             creation_timestamp=now,
             annotations={DISPLAY_NAME: path.name},
         ),

@@ -102,13 +102,14 @@ class WorkerProcess:
                 self._errors.append(text)
 
 
-async def start_worker(engine: str) -> WorkerProcess:
+async def start_worker(engine: str, model: str) -> WorkerProcess:
     """A new worker for *engine*, in a process group of its own so that Ctrl-C spares it."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
         "dalston_engines.worker",
         engine,
+        model,
         str(os.getpid()),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,

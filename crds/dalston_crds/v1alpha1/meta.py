@@ -37,7 +37,11 @@ class Wire(BaseModel):
     """Base of everything on the wire: camelCase names, frozen, no unknown fields."""
 
     model_config = ConfigDict(
-        alias_generator=to_camel, populate_by_name=True, extra="forbid", frozen=True
+        alias_generator=to_camel,
+        populate_by_name=True,
+        extra="forbid",
+        frozen=True,
+        defer_build=True,
     )
 
     def wire(self) -> dict[str, object]:

@@ -1,9 +1,10 @@
 """Joining what two overlapping stretches heard around a forced cut. Pure.
 
-Both stretches heard the overlap. The same word on both sides is found by text and time (longest
-common subsequence); the pair nearest to the seam is where the reading changes over, so that
-nothing is lost or doubled. Without such a pair words are kept by their midpoint. Text without
-word times is kept by the midpoint of its segment. Plain text is never compared across a seam.
+Both stretches heard the overlap. The same word on both sides is found by its letters and its time
+(longest and closest common subsequence); the pair nearest to the seam is where the reading changes
+over, so that nothing is lost or doubled. Without such a pair words are kept by their midpoint.
+Text without word times is kept by the midpoint of its segment. Plain text is never compared across
+a seam.
 """
 
 from collections.abc import Sequence
@@ -82,35 +83,42 @@ def _changeover(
 
 
 def _common(left: Sequence[Word], right: Sequence[Word]) -> list[tuple[Word, Word]]:
-    """Longest common subsequence of words equal in text and time."""
-    lengths = [[0] * (len(right) + 1) for _ in range(len(left) + 1)]
+    """The common subsequence of words that is longest and closest in time."""
+    best = [[0.0] * (len(right) + 1) for _ in range(len(left) + 1)]
     for i in reversed(range(len(left))):
         for j in reversed(range(len(right))):
-            if _same(left[i], right[j]):
-                lengths[i][j] = lengths[i + 1][j + 1] + 1
-            else:
-                lengths[i][j] = max(lengths[i + 1][j], lengths[i][j + 1])
-    return _walked(left, right, lengths)
+            likeness = _likeness(left[i], right[j])
+            paired = likeness + best[i + 1][j + 1] if likeness else 0.0
+            best[i][j] = max(best[i + 1][j], best[i][j + 1], paired)
+    return _walked(left, right, best)
 
 
 def _walked(
-    left: Sequence[Word], right: Sequence[Word], lengths: list[list[int]]
+    left: Sequence[Word], right: Sequence[Word], best: list[list[float]]
 ) -> list[tuple[Word, Word]]:
     pairs, i, j = [], 0, 0
     while i < len(left) and j < len(right):
-        if _same(left[i], right[j]):
+        if best[i][j] == best[i + 1][j]:
+            i += 1
+        elif best[i][j] == best[i][j + 1]:
+            j += 1
+        else:
             pairs.append((left[i], right[j]))
             i, j = i + 1, j + 1
-        elif lengths[i + 1][j] >= lengths[i][j + 1]:
-            i += 1
-        else:
-            j += 1
     return pairs
 
 
-def _same(left: Word, right: Word) -> bool:
-    close = abs(_middle(left) - _middle(right)) < SAME_WORD_SECONDS
-    return close and left.text.casefold() == right.text.casefold()
+def _likeness(left: Word, right: Word) -> float:
+    """From 0, another word, to 1; squared, so that of repeated words the nearest are paired."""
+    apart = abs(_middle(left) - _middle(right))
+    if apart >= SAME_WORD_SECONDS or _plain(left) != _plain(right):
+        return 0.0
+    return (1 - apart / SAME_WORD_SECONDS) ** 2
+
+
+def _plain(word: Word) -> str:
+    """Its letters: engines punctuate the end of what they hear as if it were the end."""
+    return "".join(filter(str.isalnum, word.text.casefold())) or word.text
 
 
 def _words(segments: Sequence[Segment]) -> list[Word]:

@@ -4,6 +4,7 @@ Hypothesis plays the user, the pods, the clock and the faults; ``MemoryCluster``
 server would keep. Each start and each status write is judged as it happens.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -93,11 +94,13 @@ SHAPES = {
     "pinned": Shape({"model": "whisper"}, core_engines(), Recording(parts=2)),
     "refused until an engine comes": Shape({}, core_engines()[:1], Recording(parts=2)),
 }
-ALWAYS_LATER = core_engines()
-"""Engines that anybody may add to a place that lacks them."""
+ADDED_LATER = core_engines()
+"""Engines somebody may add to a place that lacks them."""
 
 PICKS = st.integers(min_value=0, max_value=7)
 LAGS = st.integers(min_value=0, max_value=8)
+LIKELY = st.sampled_from([True, True, False])
+RARELY = st.sampled_from([False, False, False, False, True])
 ENDS = st.sampled_from(
     [
         (RoundEnd.LOST, {}),
@@ -178,8 +181,8 @@ def everything_needed_has_ended(started: Round, status: JobStatus) -> None:
 class PlannerMachine(RuleBasedStateMachine):
     """One job, from its submission to its end."""
 
-    @initialize(shape=st.sampled_from(sorted(SHAPES)))
-    def a_job_is_submitted(self, shape: str) -> None:
+    @initialize(shape=st.sampled_from(sorted(SHAPES)), steps=st.integers(min_value=0, max_value=9))
+    def a_job_has_come_some_way(self, shape: str, steps: int) -> None:
         chosen = SHAPES[shape]
         self.now = NOW
         self.cluster = MemoryCluster(
@@ -189,6 +192,9 @@ class PlannerMachine(RuleBasedStateMachine):
             on_start=self._judge_start,
             on_write=self._judge_write,
         )
+        for _ in range(steps):
+            self._reconcile()
+            self._end_all_well()
 
     # What the operator does.
 
@@ -203,69 +209,79 @@ class PlannerMachine(RuleBasedStateMachine):
         self._reconcile()
         self.cluster.job_lag = self.cluster.rounds_lag = 0
 
-    @rule(actions=st.integers(min_value=0, max_value=4))
+    @rule(actions=st.integers(min_value=0, max_value=3))
     def the_operator_crashes(self, actions: int) -> None:
         self.cluster.crash_after = actions
-        try:
+        with suppress(Crash):
             self._reconcile()
-        except Crash:
-            pass
-        finally:
-            self.cluster.crash_after = None
+        self.cluster.crash_after = None
 
-    # What pods do.
+    # What pods do; *noticed* says whether the operator looks at once.
 
     @precondition(lambda self: self._working())
-    @rule(pick=PICKS, count=st.integers(min_value=1, max_value=4), told=st.booleans())
-    def pods_finish_parts(self, pick: int, count: int, told: bool) -> None:
+    @rule(pick=PICKS, count=st.integers(min_value=1, max_value=4), told=LIKELY, noticed=LIKELY)
+    def pods_finish_parts(self, pick: int, count: int, told: bool, noticed: bool) -> None:
         worked = self._pick(self._working(), pick)
         self.cluster.work(worked, PartSet.of(tuple(worked.missing)[-count:]))
         if told:
             worked.tell()
-        self.cluster.rounds_changed()
+        self._changed(noticed)
 
     @precondition(lambda self: self._working())
-    @rule(told=st.booleans())
-    def all_pods_finish(self, told: bool) -> None:
+    @rule(told=LIKELY, noticed=LIKELY)
+    def all_pods_finish(self, told: bool, noticed: bool) -> None:
         for worked in self._working():
             self._complete(worked, told)
+        self._changed(noticed)
 
     @precondition(lambda self: self.cluster.rounds)
-    @rule(pick=PICKS)
-    def a_report_arrives_late(self, pick: int) -> None:
+    @rule(pick=PICKS, noticed=LIKELY)
+    def a_report_arrives_late(self, pick: int, noticed: bool) -> None:
         self._pick([*self.cluster.rounds.values()], pick).tell()
-        self.cluster.rounds_changed()
+        self._changed(noticed)
 
     @precondition(lambda self: self.cluster.rounds)
-    @rule(pick=PICKS, other=PICKS)
-    def a_report_arrives_twice(self, pick: int, other: int) -> None:
+    @rule(pick=PICKS, other=PICKS, noticed=LIKELY)
+    def a_report_arrives_twice(self, pick: int, other: int, noticed: bool) -> None:
         rounds = [*self.cluster.rounds.values()]
         first = self._pick(rounds, pick)
         again = self._pick([r for r in rounds if r.round_.stage == first.round_.stage], other)
         again.told |= first.told
-        self.cluster.rounds_changed()
+        self._changed(noticed)
 
     @precondition(lambda self: self.cluster.live())
-    @rule(pick=PICKS, how=ENDS)
-    def a_round_ends_badly(self, pick: int, how: tuple[RoundEnd, dict[str, Any]]) -> None:
+    @rule(pick=PICKS, how=ENDS, noticed=LIKELY)
+    def a_round_ends_badly(
+        self, pick: int, how: tuple[RoundEnd, dict[str, Any]], noticed: bool
+    ) -> None:
         end, last_words = how
         worked = self._pick(self.cluster.live(), pick)
         if end is RoundEnd.NEVER_STARTED and worked.done:
             end = RoundEnd.LOST
         worked.finish(end, **last_words)
-        self.cluster.rounds_changed()
+        self._changed(noticed)
+
+    @precondition(lambda self: self._unstarted())
+    @rule(pick=PICKS, times=st.integers(min_value=1, max_value=11))
+    def nothing_of_a_stage_starts_for_a_while(self, pick: int, times: int) -> None:
+        stage = self._pick(self._unstarted(), pick).round_.stage
+        for _ in range(times):
+            for worked in self._unstarted():
+                if worked.round_.stage == stage:
+                    worked.finish(RoundEnd.NEVER_STARTED)
+            self._changed(noticed=True)
 
     @precondition(lambda self: self._stopping())
-    @rule(pick=PICKS)
-    def a_stopped_round_ends(self, pick: int) -> None:
+    @rule(pick=PICKS, noticed=LIKELY)
+    def a_stopped_round_ends(self, pick: int, noticed: bool) -> None:
         self._pick(self._stopping(), pick).finish(RoundEnd.STOPPED)
-        self.cluster.rounds_changed()
+        self._changed(noticed)
 
     @precondition(lambda self: self.cluster.live())
     @rule(pick=PICKS, reason=st.sampled_from(["", "Unschedulable", "ImagePull"]))
     def a_round_waits(self, pick: int, reason: str) -> None:
         self._pick(self.cluster.live(), pick).waits_for = reason
-        self.cluster.rounds_changed()
+        self._changed(noticed=True)
 
     @precondition(lambda self: self._accounted())
     @rule(pick=PICKS)
@@ -278,18 +294,21 @@ class PlannerMachine(RuleBasedStateMachine):
 
     # What the user and the clock do.
 
-    @rule()
-    def the_user_cancels(self) -> None:
-        self.cluster.edit(cancel=True)
+    @rule(really=RARELY)
+    def the_user_cancels(self, really: bool) -> None:
+        if really:
+            self.cluster.edit(cancel=True)
 
-    @rule()
-    def the_user_suspends_or_goes_on(self) -> None:
+    @rule(noticed=LIKELY)
+    def the_user_suspends_or_goes_on(self, noticed: bool) -> None:
         self.cluster.edit(suspend=not self.cluster.job.spec.suspend)
+        self._changed(noticed)
 
     @precondition(lambda self: self.cluster.job.spec.retry < MAX_RETRIES)
-    @rule()
-    def the_user_retries(self) -> None:
+    @rule(noticed=LIKELY)
+    def the_user_retries(self, noticed: bool) -> None:
         self.cluster.edit(retry=self.cluster.job.spec.retry + 1)
+        self._changed(noticed)
 
     @rule(priority=st.integers(min_value=0, max_value=9))
     def the_user_changes_the_priority(self, priority: int) -> None:
@@ -298,12 +317,13 @@ class PlannerMachine(RuleBasedStateMachine):
     @rule()
     def engines_are_added(self) -> None:
         names = {engine.name for engine in self.cluster.engines}
-        added = tuple(engine for engine in ALWAYS_LATER if engine.name not in names)
+        added = tuple(engine for engine in ADDED_LATER if engine.name not in names)
         self.cluster.engines = (*self.cluster.engines, *added)
 
-    @rule(seconds=st.sampled_from([1, 60, 3600, 86_400]))
-    def time_passes(self, seconds: int) -> None:
+    @rule(seconds=st.sampled_from([1, 60, 3600, 86_400]), noticed=LIKELY)
+    def time_passes(self, seconds: int, noticed: bool) -> None:
         self.now += timedelta(seconds=seconds, microseconds=7)
+        self._changed(noticed)
 
     # What must always hold.
 
@@ -327,8 +347,7 @@ class PlannerMachine(RuleBasedStateMachine):
         for _ in range(STEPS_TO_THE_END):
             self._reconcile()
             self._nothing_is_stuck()
-            for worked in self.cluster.live():
-                self._end_well(worked)
+            self._end_all_well()
             if self.cluster.job.finished:
                 break
         assert self.cluster.job.finished
@@ -403,6 +422,9 @@ class PlannerMachine(RuleBasedStateMachine):
     def _working(self) -> list[MemoryRound]:
         return [item for item in self.cluster.live() if not item.suspended]
 
+    def _unstarted(self) -> list[MemoryRound]:
+        return [item for item in self.cluster.live() if not item.done and not item.stopping]
+
     def _stopping(self) -> list[MemoryRound]:
         return [item for item in self.cluster.live() if item.stopping]
 
@@ -412,19 +434,24 @@ class PlannerMachine(RuleBasedStateMachine):
         rounds = self.cluster.rounds.values()
         return [r for r in rounds if not r.live and r.round_.number < stages[r.round_.stage]]
 
-    def _end_well(self, worked: MemoryRound) -> None:
-        if worked.stopping:
-            worked.finish(RoundEnd.STOPPED)
-            self.cluster.rounds_changed()
-        else:
-            self._complete(worked, told=True)
+    def _end_all_well(self) -> None:
+        for worked in self.cluster.live():
+            if worked.stopping:
+                worked.finish(RoundEnd.STOPPED)
+            else:
+                self._complete(worked, told=True)
+        self.cluster.rounds_changed()
 
     def _complete(self, worked: MemoryRound, told: bool) -> None:
         self.cluster.work(worked, worked.missing)
         if told:
             worked.tell()
         worked.finish(RoundEnd.DONE)
+
+    def _changed(self, noticed: bool) -> None:
         self.cluster.rounds_changed()
+        if noticed:
+            self._reconcile()
 
     def _pick(self, rounds: list[MemoryRound], pick: int) -> MemoryRound:
         return rounds[pick % len(rounds)]

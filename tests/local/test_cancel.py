@@ -1,0 +1,130 @@
+"""Ending a job early: by name from another terminal, by Ctrl-C, by SIGTERM, by a second Ctrl-C."""
+
+import signal
+
+import pytest
+from local_command import ORPHAN_SECONDS, LocalHome, Running, wait_until
+from long_audio import Recording
+
+SHARDS = {"DALSTON_SHARD_SECONDS": "10"}
+OPTIONS = ("--model", "oracle", "--format", "json")
+SLOW = 10.0
+"""Seconds of audio a second: the recording takes a few."""
+STUCK = 0.01
+"""Each window takes longer than anybody waits."""
+
+
+@pytest.fixture
+def at_work(home: LocalHome, recording: Recording) -> Running:
+    """A command with one part finished and others at work."""
+    home.settings |= SHARDS
+    home.oracle(recording.folder, speed=SLOW)
+    command = home.start("transcribe", recording.path, *OPTIONS)
+    wait_until(lambda: home.manifests("transcribe"))
+    return command
+
+
+@pytest.fixture
+def stuck(home: LocalHome, recording: Recording) -> Running:
+    """A command whose worker cannot be stopped gently."""
+    home.settings |= SHARDS
+    home.oracle(recording.folder, speed=STUCK)
+    command = home.start("transcribe", recording.path, *OPTIONS)
+    wait_until(lambda: home.manifests("prepare") and states(home) == {"Running"})
+    return command
+
+
+def states(home: LocalHome) -> set[str]:
+    """The state of stage transcribe of every job."""
+    return {s.state for job in home.jobs() for s in job.status.stages if s.name == "transcribe"}
+
+
+def assert_cancelled(home: LocalHome) -> None:
+    (job,) = home.jobs()
+    condition = job.status.condition("Failed")
+    assert condition is not None
+    assert (condition.status, condition.reason) == ("True", "Cancelled")
+    assert not home.workers()
+
+
+def assert_goes_on(home: LocalHome, recording: Recording) -> None:
+    """The same command finishes the job and makes no finished part again."""
+    sealed = home.manifests()
+    home.oracle(recording.folder)
+    assert home.run("transcribe", recording.path, *OPTIONS).transcript()["text"] == recording.text
+    assert sealed.items() <= home.manifests().items()
+
+
+def test_a_running_job_is_cancelled_from_another_terminal(
+    home: LocalHome, recording: Recording, at_work: Running
+):
+    (job,) = home.jobs()
+    cancelled = home.run("jobs", "cancel", job.metadata.name)
+    assert (cancelled.exit_code, cancelled.stderr) == (0, "")
+    assert cancelled.stdout == f"{job.metadata.name}: Cancelled\n"
+    assert "cancelled" in at_work.ended().assert_one_sentence(130)
+    assert_cancelled(home)
+    assert_goes_on(home, recording)
+
+
+def test_ctrl_c_cancels_and_the_same_command_goes_on(
+    home: LocalHome, recording: Recording, at_work: Running
+):
+    at_work.press_ctrl_c()
+    assert "goes on" in at_work.ended().assert_one_sentence(130)
+    assert_cancelled(home)
+    assert_goes_on(home, recording)
+
+
+def test_sigterm_does_what_ctrl_c_does(home: LocalHome, recording: Recording, at_work: Running):
+    at_work.process.send_signal(signal.SIGTERM)
+    assert "goes on" in at_work.ended().assert_one_sentence(130)
+    assert_cancelled(home)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_second_signal_ends_at_once(
+    home: LocalHome, recording: Recording, stuck: Running, number: signal.Signals
+):
+    stuck.press_ctrl_c()
+    wait_until(lambda: home.jobs()[0].spec.cancel)
+    stuck.process.send_signal(number)
+    wait_until(lambda: stuck.process.poll() is not None and not home.workers(), ORPHAN_SECONDS)
+    stuck.ended().assert_one_sentence(130)
+    assert_goes_on(home, recording)
+
+
+def test_a_worker_that_does_not_stop_is_killed(home: LocalHome, stuck: Running):
+    stuck.press_ctrl_c()
+    stuck.ended().assert_one_sentence(130)
+    assert_cancelled(home)
+
+
+def test_a_job_that_nobody_runs_is_cancelled(
+    home: LocalHome, recording: Recording, at_work: Running
+):
+    at_work.kill()
+    (job,) = home.jobs()
+    cancelled = home.run("jobs", "cancel", job.metadata.name)
+    assert cancelled.stdout == f"{job.metadata.name}: Cancelled\n"
+    assert_cancelled(home)
+    assert_goes_on(home, recording)
+
+
+def test_ctrl_c_leaves_files_that_are_done_as_they_are(home: LocalHome, recording: Recording):
+    home.oracle(recording.folder, speed=1000)
+    done = home.run("transcribe", recording.path, *OPTIONS)
+    home.oracle(recording.folder, speed=SLOW)
+    other = home.folder / "other.wav"
+    other.write_bytes(recording.path.read_bytes() + b"\0")
+    assert done.exit_code == 0
+
+
+@pytest.mark.parametrize("command", ["cancel", "resume", "retry"])
+def test_an_ended_job_is_left_alone(home: LocalHome, recording: Recording, command: str):
+    home.oracle(recording.folder)
+    home.run("transcribe", recording.path, *OPTIONS)
+    (job,) = home.jobs()
+    said = home.run("jobs", command, job.metadata.name).assert_one_sentence(2)
+    assert job.metadata.name in said
+    assert home.jobs() == [job]
