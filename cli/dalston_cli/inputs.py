@@ -29,16 +29,17 @@ def _expanded(name: str) -> Iterator[Path]:
 
 
 def _check(path: Path) -> None:
-    if not path.exists():
-        raise UserError(f"there is no file {path}")
-    if path.is_dir():
-        raise UserError(f"{path} is a directory; name the files in it, for example {path}/*.wav")
-    if not path.is_file():
-        raise UserError(f"{path} is not a regular file")
     try:
+        if path.is_dir():
+            example = path / "*.wav"
+            raise UserError(f"{path} is a directory; name the files in it, for example {example}")
+        if path.exists() and not path.is_file():
+            raise UserError(f"{path} is not a regular file")
         with path.open("rb") as stream:
             if not stream.read(1):
                 raise UserError(f"{path} is empty")
+    except FileNotFoundError as error:
+        raise UserError(f"there is no file {path}") from error
     except PermissionError as error:
         raise UserError(f"{path} may not be read: permission denied") from error
     except OSError as error:

@@ -5,6 +5,7 @@ ours, 130 after Ctrl-C.
 """
 
 import sys
+from io import TextIOWrapper
 
 import typer
 
@@ -28,10 +29,12 @@ app.command("doctor")(doctor.doctor)
 
 def main() -> None:
     """Run the command line and exit."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # file names may be any bytes
     try:
         app()
     except CommandError as error:
-        print(f"dalston: {error}", file=sys.stderr)
+        print("dalston:", " ".join(str(error).splitlines()), file=sys.stderr)
         sys.exit(error.exit_code)
     except BrokenPipeError:
         sys.stderr.close()

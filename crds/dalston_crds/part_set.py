@@ -95,8 +95,8 @@ def _text(bits: int) -> str:
 def _bits(text: str) -> int:
     bits = 0
     for piece in text.split(",") if text else ():
-        first, _, last = piece.partition("-")
-        low, high = int(first), int(last or first)
+        first, dash, last = piece.partition("-")
+        low, high = int(first), int(last if dash else first)
         if high < low:
             raise ValueError(f"interval {piece!r} runs backwards")
         bits |= ((1 << (high - low + 1)) - 1) << low

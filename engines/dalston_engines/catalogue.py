@@ -72,7 +72,7 @@ def read_manifest(path: Path) -> Engine:
     try:
         content = yaml.safe_load(path.read_text("utf-8"))
         return Engine.model_validate(content)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ManifestError(f"{path} is not YAML: {error}") from error
     except ValidationError as error:
         faults = "; ".join(_fault(item["loc"], item["msg"]) for item in error.errors())

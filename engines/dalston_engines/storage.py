@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
 from typing import Any, BinaryIO, cast
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote, unquote_to_bytes, urlsplit
 
 import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError
@@ -63,7 +63,7 @@ class Storage:
 def open_storage(url: str) -> Storage:
     """The storage below *url*; folders are made as needed."""
     if urlsplit(url).scheme == "file":
-        local_path(url).mkdir(parents=True, exist_ok=True)
+        _make_folder(local_path(url))
     with _failures(f"open {url}"):
         return Storage(url, from_url(cast("Any", url)))
 
@@ -84,6 +84,9 @@ def open_source(uri: str) -> Iterator[BinaryIO]:
 
 def deliver(uri: str, content: bytes) -> None:
     """Write a rendering to the user's own place, replacing what is there."""
+    scheme = urlsplit(uri).scheme
+    if scheme not in ("file", *OBJECT_SCHEMES):
+        raise InputError(f"output addresses begin with file, s3, gs or az, not {scheme!r}")
     head, _, name = uri.rpartition("/")
     storage = open_storage(head)
     with _failures(f"write {uri}"):
@@ -92,20 +95,29 @@ def deliver(uri: str, content: bytes) -> None:
 
 def local_path(uri: str) -> Path:
     """The path a ``file:`` address names."""
-    return Path(unquote(urlsplit(uri).path))
+    return Path(os.fsdecode(unquote_to_bytes(urlsplit(uri).path)))
+
+
+def _make_folder(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageFailed(f"storage failed to make {path}: {error.strerror}") from error
 
 
 def _open_file(path: Path) -> BufferedReader:
-    if path.is_dir():
-        raise InputError(f"{path} is a directory, not an audio file")
     try:
+        if path.is_dir():
+            raise InputError(f"{path} is a directory, not an audio file")
         if os.path.getsize(path) == 0:
             raise InputError(f"{path} is empty")
         return path.open("rb")
-    except FileNotFoundError as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise InputError(f"there is no file {path}") from error
     except PermissionError as error:
         raise InputError(f"{path} may not be read: permission denied") from error
+    except OSError as error:
+        raise StorageFailed(f"storage failed to read {path}: {error.strerror}") from error
 
 
 @contextmanager

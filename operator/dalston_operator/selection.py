@@ -30,6 +30,8 @@ from dalston_operator.pipeline import (
 
 AUTO = "auto"
 RETRIES = 2
+TELLS_SPEAKERS = frozenset({StageName.DIARIZE, StageName.SPEAKER_LINK})
+"""Stages that may fail, but that a job which asks for speakers is not accepted without."""
 HEARS_LANGUAGE = (StageName.TRANSCRIBE, StageName.ALIGN, StageName.VERIFY)
 """Stages whose engine must know the language of the words."""
 
@@ -87,7 +89,7 @@ def choose(stage: StageName, spec: JobSpec, engines: Sequence[Engine]) -> StageC
     fit: list[Candidate] = []
     for engine in engines:
         for model in engine.spec.models or (None,):
-            name = model.name if model else ""
+            name = _model_name(model)
             reason = _exclusion(stage, spec, engine, model)
             verdicts.append(Verdict(engine.name, name, reason))
             if not reason:
@@ -141,12 +143,20 @@ def _is_named(stage: StageName, spec: JobSpec, engine: Engine, model: EngineMode
 
 
 def _is_ready(stage: StageName, spec: JobSpec, engine: Engine, model: EngineModel | None) -> str:
-    if engine.not_ready():
-        return f"is not ready: {engine.not_ready()}"
-    if ":" in _pin(stage, spec):
-        return ""
+    pin = _pin(stage, spec)
     missing = {item.name: item.missing for item in engine.status.missing_models}
-    return f"is not ready: {missing[model.name]}" if model and model.name in missing else ""
+    lacks = missing.get(_model_name(model), "")
+    if ":" in pin and missing:
+        return ""
+    if lacks and pin == _model_name(model):
+        return f"is not ready: {lacks}"
+    found = engine.not_ready() or lacks
+    return f"is not ready: {found}" if found else ""
+
+
+def _model_name(model: EngineModel | None) -> str:
+    """The model's name; empty for an engine without named models."""
+    return model.name if model else ""
 
 
 def _keeps_data(_: StageName, spec: JobSpec, engine: Engine, __: EngineModel | None) -> str:
@@ -166,9 +176,13 @@ def _knows_language(
     return f"does not know language {spec.language!r} (knows {', '.join(known[:12])})"
 
 
-def _can_translate(stage: StageName, spec: JobSpec, engine: Engine, _: EngineModel | None) -> str:
-    wanted = stage is StageName.TRANSCRIBE and spec.task is Task.TRANSLATE
-    return "cannot translate" if wanted and not engine.spec.capabilities.translate else ""
+def _can_translate(
+    stage: StageName, spec: JobSpec, engine: Engine, model: EngineModel | None
+) -> str:
+    if stage is not StageName.TRANSCRIBE or spec.task is not Task.TRANSLATE:
+        return ""
+    able = engine.spec.capabilities.translate and (model is None or model.translates)
+    return "" if able else "cannot translate"
 
 
 def _finds_entities(stage: StageName, spec: JobSpec, engine: Engine, _: EngineModel | None) -> str:
@@ -214,10 +228,11 @@ def _model(stage: StageName, spec: JobSpec, engine: Engine, name: str) -> str:
 
 
 def _indispensable(stage: StageName, spec: JobSpec) -> bool:
-    """Whether the job is refused when nothing can run the stage."""
+    """Whether the job is refused when nothing can run the stage: to fail later is an accident."""
     if stage is StageName.VERIFY and spec.privacy is not None:
         return spec.privacy.verify is not Verify.BEST_EFFORT
-    return _required(stage, spec)
+    tolerated = spec.override(stage).required is False
+    return _required(stage, spec) or (stage in TELLS_SPEAKERS and not tolerated)
 
 
 def _required(stage: StageName, spec: JobSpec) -> bool:

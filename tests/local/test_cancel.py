@@ -1,9 +1,10 @@
 """Ending a job early: by name from another terminal, by Ctrl-C, by SIGTERM, by a second Ctrl-C."""
 
 import signal
+from pathlib import Path
 
 import pytest
-from local_command import ORPHAN_SECONDS, LocalHome, Running, wait_until
+from local_command import ORPHAN_SECONDS, SAMPLES, LocalHome, Running, wait_until
 from long_audio import Recording
 
 SHARDS = {"DALSTON_SHARD_SECONDS": "10"}
@@ -112,19 +113,26 @@ def test_a_job_that_nobody_runs_is_cancelled(
 
 
 def test_ctrl_c_leaves_files_that_are_done_as_they_are(home: LocalHome, recording: Recording):
-    home.oracle(recording.folder, speed=1000)
-    done = home.run("transcribe", recording.path, *OPTIONS)
-    home.oracle(recording.folder, speed=SLOW)
-    other = home.folder / "other.wav"
-    other.write_bytes(recording.path.read_bytes() + b"\0")
-    assert done.exit_code == 0
+    home.oracle(recording.folder, SAMPLES, speed=SLOW)
+    output = home.folder / "output"
+    files = (SAMPLES / "monologue.wav", recording.path)
+    command = home.start("transcribe", *files, *OPTIONS, "--output", output)
+    wait_until(lambda: any(job.finished for job in home.jobs()))
+    command.press_ctrl_c()
+    command.ended().assert_one_sentence(130)
+    by_file = {Path(job.spec.source.uri).name: job for job in home.jobs()}
+    assert by_file["monologue.wav"].holds("Complete")
+    assert not by_file["monologue.wav"].spec.cancel
+    assert by_file["five%20times.wav"].spec.cancel
+    assert [path.name for path in output.iterdir()] == ["monologue.wav.json"]
 
 
-@pytest.mark.parametrize("command", ["cancel", "resume", "retry"])
-def test_an_ended_job_is_left_alone(home: LocalHome, recording: Recording, command: str):
-    home.oracle(recording.folder)
-    home.run("transcribe", recording.path, *OPTIONS)
+def test_ctrl_c_while_resuming_cancels_too(home: LocalHome, at_work: Running):
+    at_work.kill()
     (job,) = home.jobs()
-    said = home.run("jobs", command, job.metadata.name).assert_one_sentence(2)
-    assert job.metadata.name in said
-    assert home.jobs() == [job]
+    parts = len(home.manifests("transcribe"))
+    resumed = home.start("jobs", "resume", job.metadata.name)
+    wait_until(lambda: len(home.manifests("transcribe")) > parts)
+    resumed.press_ctrl_c()
+    resumed.ended().assert_one_sentence(130)
+    assert_cancelled(home)

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from subprocess import PIPE
 from typing import Any
 
 from dalston_cli.local.database import Database
@@ -22,6 +23,7 @@ ORPHAN_SECONDS = 2.0
 """Workers of a killed command are gone after this long."""
 POLL_SECONDS = 0.01
 WORKER = b"dalston_engines.worker"
+NOT_INHERITED = ("DALSTON_", "HF_", "XDG_")
 
 
 def wait_until(condition: Callable[[], object], timeout: float = LIMIT_SECONDS) -> None:
@@ -66,7 +68,9 @@ class Running:
     def ended(self) -> Ended:
         """Wait for its end."""
         stdout, stderr = self.process.communicate(timeout=LIMIT_SECONDS)
-        return Ended(self.process.returncode, stdout.decode(), stderr.decode())
+        return Ended(
+            self.process.returncode, os.fsdecode(stdout or b""), os.fsdecode(stderr or b"")
+        )
 
     def press_ctrl_c(self) -> None:
         """What a terminal does: the signal goes to the whole process group."""
@@ -117,14 +121,14 @@ class LocalHome:
         content = {"truth": folders, "speed": 1000, "log": str(self.log), **options}
         self.options.write_text(json.dumps(content, default=str))
 
-    def start(self, *arguments: object, stdout: int | None = None) -> Running:
-        """The command, running."""
+    def start(self, *arguments: object, stdout: int = PIPE, stderr: int = PIPE) -> Running:
+        """The command, running; what it says is kept unless it goes elsewhere."""
         process = subprocess.Popen(
             [*self.prefix, str(DALSTON), *map(str, arguments)],
-            env=self._environment(),
+            env=self.environment(),
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE if stdout is None else stdout,
-            stderr=subprocess.PIPE,
+            stdout=stdout,
+            stderr=stderr,
             start_new_session=True,
         )
         self.commands.append(running := Running(process))
@@ -133,10 +137,6 @@ class LocalHome:
     def run(self, *arguments: object) -> Ended:
         """The command, run to its end."""
         return self.start(*arguments).ended()
-
-    def job(self, name: str) -> TranscriptionJob:
-        """A job as it is stored."""
-        return next(job for job in self.jobs() if job.metadata.name == name)
 
     def jobs(self) -> list[TranscriptionJob]:
         """Every job, the newest first; none while there is no database."""
@@ -149,13 +149,13 @@ class LocalHome:
         finally:
             database.close()
 
-    def condition(self, kind: str = "Failed") -> tuple[str, str]:
-        """Reason and message of a condition that the only job must have, as users see it."""
-        listed = self.run("jobs", "list", "--json")
-        (job,) = json.loads(listed.stdout)
-        (found,) = (item for item in job["status"]["conditions"] if item["type"] == kind)
-        assert found["status"] == "True"
-        return found["reason"], found["message"]
+    def failure(self) -> tuple[str, str]:
+        """Why the only job has failed: the condition's reason and message."""
+        (job,) = self.jobs()
+        found = job.status.condition("Failed")
+        assert job.holds("Failed")
+        assert found is not None
+        return found.reason, found.message
 
     def artifacts(self) -> list[Path]:
         """Every file below the folder of artifacts."""
@@ -177,23 +177,30 @@ class LocalHome:
             return []
         return [json.loads(line) for line in self.log.read_text("utf-8").splitlines()]
 
-    def workers(self) -> list[int]:
-        """Process ids of the workers alive in this home."""
+    def workers(self) -> dict[int, str]:
+        """The workers alive in this home: process id and engine."""
         mark = f"DALSTON_HOME={self.path}".encode()
-        return [pid for pid in _pids() if WORKER in _read(pid, "cmdline") and _marked(pid, mark)]
+        found = {pid: _read(pid, "cmdline").split(b"\0") for pid in _pids()}
+        return {
+            pid: words[words.index(WORKER) + 1].decode()
+            for pid, words in found.items()
+            if WORKER in words and mark in _read(pid, "environ").split(b"\0")
+        }
 
-    def _environment(self) -> dict[str, str]:
-        inherited = {k: v for k, v in os.environ.items() if not k.startswith("DALSTON_")}
-        own = {"DALSTON_HOME": str(self.path), "DALSTON_ORACLE": str(self.options)}
-        return {**inherited, "DALSTON_WORKERS": "2", **own, **self.settings}
+    def environment(self) -> dict[str, str]:
+        """What the commands see; nothing of this machine's own homes and caches."""
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith(NOT_INHERITED)}
+        own = {
+            "HOME": str(self.folder),
+            "DALSTON_HOME": str(self.path),
+            "DALSTON_ORACLE": str(self.options),
+            "DALSTON_WORKERS": "2",
+        }
+        return {**inherited, **own, **self.settings}
 
 
 def _pids() -> list[int]:
     return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
-
-
-def _marked(pid: int, mark: bytes) -> bool:
-    return mark in _read(pid, "environ").split(b"\0")
 
 
 def _read(pid: int, name: str) -> bytes:

@@ -7,6 +7,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -38,26 +39,25 @@ class Recording:
 def write_recording(path: Path, samples: Sequence[str], pause_seconds: float = 1.0) -> Recording:
     """Samples of one rate and channel count, joined; *path* ends in ``.wav``."""
     truths = [_truth(name) for name in samples]
-    rate = truths[0]["sampleRate"]
-    pause = np.zeros((round(pause_seconds * rate), truths[0]["channels"]), np.int16)
-    pieces = [piece for name in samples for piece in (_sound(name, rate), pause)]
-    sound = np.concatenate(pieces)
-    soundfile.write(path, sound, rate, subtype="PCM_16")
-    lengths = [len(piece) / rate for piece in pieces]
-    turns = list(_shifted(truths, [a + b for a, b in zip(lengths[::2], lengths[1::2])]))
-    seconds = len(sound) / rate
+    first = truths[0]
+    rate, channels = first["sampleRate"], first["channels"]
+    pause = np.zeros((round(pause_seconds * rate), channels), np.int16)
+    pieces = [np.concatenate([_sound(name, rate), pause]) for name in samples]
+    soundfile.write(path, np.concatenate(pieces), rate, subtype="PCM_16")
+    ends = list(accumulate(len(piece) / rate for piece in pieces))
+    turns = list(_shifted(truths, [0.0, *ends[:-1]]))
     document = {
         "audio": path.name,
-        "channels": truths[0]["channels"],
-        "duration": round(seconds, 3),
-        "language": truths[0]["language"],
+        "channels": channels,
+        "duration": round(ends[-1], 3),
+        "language": first["language"],
         "sampleRate": rate,
         "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
         "turns": turns,
     }
     truth = path.with_name(f"{path.stem}.truth.json")
     truth.write_text(json.dumps(document, indent=1, sort_keys=True))
-    return Recording(path, truth, seconds, " ".join(turn["text"] for turn in turns))
+    return Recording(path, truth, ends[-1], " ".join(turn["text"] for turn in turns))
 
 
 def _truth(name: str) -> Json:
@@ -72,14 +72,12 @@ def _sound(name: str, rate: int) -> Pcm:
     return np.asarray(sound, np.int16)
 
 
-def _shifted(truths: Sequence[Json], lengths: Sequence[float]) -> Iterator[Json]:
+def _shifted(truths: Sequence[Json], starts: Sequence[float]) -> Iterator[Json]:
     """Every turn on the clock of the whole recording."""
-    start = 0.0
-    for truth, length in zip(truths, lengths, strict=True):
+    for truth, start in zip(truths, starts, strict=True):
         for turn in truth["turns"]:
             words = [_moved(word, start) for word in turn["words"]]
             yield {**_moved(turn, start), "words": words}
-        start += length
 
 
 def _moved(item: Mapping[str, Any], seconds: float) -> Json:

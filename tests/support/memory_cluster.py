@@ -168,9 +168,9 @@ class MemoryCluster:
     async def start(self, round_: Round) -> None:
         """Make the round unless there has been one of its name."""
         self._act(f"start {round_.stage}-{round_.number}")
+        self.on_start(round_)
         if round_.name in self._names:
             return
-        self.on_start(round_)
         self._names.add(round_.name)
         self.rounds[round_.name] = MemoryRound(round_, self.recording)
         self.rounds_changed()

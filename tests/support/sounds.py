@@ -1,6 +1,6 @@
 """Sounds for tests: spoken samples cut and joined, and files of every format that holds them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -76,17 +76,18 @@ def encode(
     *pauses* are moments of the sound and how many seconds of the container's clock pass there.
     """
     with av.open(path, "w") as container:
-        if video:
-            _add_video(container)
-        stream = container.add_stream(codec, rate=rate)
+        pictures = container.add_stream("mpeg4", rate=10) if video else None
+        stream: Any = container.add_stream(codec, rate=rate)
         stream.layout = "mono" if sound.ndim == 1 else "stereo"
+        for packet in _pictures(pictures):
+            container.mux(packet)
         for frame in _frames(sound, stream, pauses):
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     return path
 
 
-def _frames(sound: Sound, stream: Any, pauses: Sequence[tuple[float, float]]) -> Any:
+def _frames(sound: Sound, stream: Any, pauses: Sequence[tuple[float, float]]) -> Iterator[Any]:
     """The sound in frames that the codec takes, put off by the pauses before them."""
     context = stream.codec_context
     resampler = av.AudioResampler(context.format, context.layout, context.rate, 960)
@@ -105,11 +106,14 @@ def _frames(sound: Sound, stream: Any, pauses: Sequence[tuple[float, float]]) ->
         yield frame
 
 
-def _add_video(container: Any) -> None:
-    stream = container.add_stream("mpeg4", rate=10)
+def _pictures(stream: Any) -> Iterator[Any]:
+    """Two seconds of black."""
+    if stream is None:
+        return
     stream.width = stream.height = 32
     stream.pix_fmt = "yuv420p"
-    for _ in range(20):
+    for number in range(20):
         frame = av.VideoFrame.from_ndarray(np.zeros((32, 32, 3), np.uint8), format="rgb24")
-        container.mux(stream.encode(frame))
-    container.mux(stream.encode(None))
+        frame.pts, frame.time_base = number, Fraction(1, 10)
+        yield stream.encode(frame)
+    yield stream.encode(None)

@@ -22,6 +22,7 @@ from dalston_crds.stage_messages import (
 from dalston_crds.transcript import Transcript
 from dalston_crds.v1alpha1 import Source, StageName
 from dalston_engines.artifacts import Artifacts
+from dalston_engines.catalogue import installed_engine
 from dalston_engines.engine_context import EngineContext
 from dalston_engines.runner import StageRun, World
 from dalston_engines.settings import StageSettings
@@ -35,7 +36,6 @@ from dalston_engines.stages.part_documents import (
     facts_name,
 )
 from dalston_engines.storage import open_storage
-from dalston_engines.worker import load_engine
 
 SAMPLES = Path(__file__).resolve().parents[2] / "config" / "samples"
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -62,9 +62,9 @@ def oracle(folder: Path, **options: Any) -> Any:
     """The oracle, loaded by its entry point; it knows the samples unless told of other truth."""
     path = folder / "oracle.json"
     path.write_text(json.dumps({"truth": [str(SAMPLES)], **options}, default=str))
-    request = Stages(folder, SAMPLES / "monologue.wav").request(StageName.TRANSCRIBE)
+    engine = installed_engine("oracle", StageSettings.read({}).weights)
     with patch.dict(os.environ, {"DALSTON_ORACLE": str(path)}):
-        return load_engine("oracle", request, StageSettings.read({}))
+        return engine.load(EngineContext())
 
 
 def write_truth(audio: Path, digest: str, turns: Sequence[Turn]) -> Path:

@@ -12,8 +12,8 @@ import av
 
 from dalston_cli.errors import CommandError
 from dalston_cli.local.database import Database
+from dalston_cli.local.installed import engines_here
 from dalston_cli.local.settings import LocalSettings
-from dalston_engines.catalogue import installed_engines
 
 NEEDED_MEBIBYTES = 1024
 
@@ -85,7 +85,7 @@ def _disk(settings: LocalSettings) -> Finding:
 
 
 def _engines(settings: LocalSettings) -> Iterator[Finding]:
-    for item in installed_engines(settings.weights):
+    for item in engines_here(settings):
         stages = ", ".join(item.manifest.spec.stages)
         name = f"engine {item.manifest.name}"
         yield Finding(name, f"for {stages}", item.manifest.not_ready())

@@ -11,13 +11,13 @@ from rich.console import Console
 from rich.table import Table
 
 from dalston_cli.errors import UserError
+from dalston_cli.local.installed import engines_here
 from dalston_cli.local.settings import LocalSettings
 from dalston_crds.v1alpha1 import Engine
 from dalston_engines.catalogue import (
     MANIFEST,
     InstalledEngine,
     ManifestError,
-    installed_engines,
     read_manifest,
 )
 
@@ -75,14 +75,13 @@ def validate_engine(
         manifest = read_manifest(path)
     except ManifestError as error:
         raise UserError(str(error)) from error
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}") from error
     print(f"{path}: engine {manifest.name} is valid")
 
 
 def _installed() -> tuple[InstalledEngine, ...]:
-    try:
-        return installed_engines(LocalSettings.read(os.environ).weights)
-    except ManifestError as error:
-        raise UserError(str(error)) from error
+    return engines_here(LocalSettings.read(os.environ))
 
 
 def _cells(manifest: Engine) -> tuple[str, ...]:

@@ -7,10 +7,10 @@ from typing import Annotated
 import typer
 
 from dalston_cli.errors import UserError
+from dalston_cli.local.installed import engines_here
 from dalston_cli.local.local_cluster import on_cpu
 from dalston_cli.local.settings import LocalSettings
 from dalston_cli.options import JobFlags, spec_for
-from dalston_engines.catalogue import installed_engines
 from dalston_operator.selection import Selection, StageChoice, select
 
 
@@ -25,7 +25,7 @@ def explain(flags: ExplainFlags) -> None:
     """Show which stages and engines a job would get, and why."""
     spec = spec_for(flags, "file:///not-read")
     settings = LocalSettings.read(os.environ)
-    engines = [on_cpu(item.manifest) for item in installed_engines(settings.weights)]
+    engines = [on_cpu(item.manifest) for item in engines_here(settings)]
     selection = select(spec, engines)
     print("\n".join(_lines(selection, flags.brief)))
     if selection.plan is None:
@@ -46,7 +46,8 @@ def _lines(selection: Selection, brief: bool) -> list[str]:
         lines += [f"  fallback: {fallbacks}"] if fallbacks else []
         lines += [] if brief else _excluded(choices[node.name])
     if not nodes:
-        lines = [line for choice in selection.choices for line in _refused(choice)]
+        unserved = (choice for choice in selection.choices if not choice.candidates)
+        lines = [line for choice in unserved for line in _refused(choice)]
     return lines
 
 

@@ -1,6 +1,5 @@
 """``dalston jobs``: see and steer the jobs of this machine."""
 
-import asyncio
 import json
 import os
 import sys
@@ -12,13 +11,13 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from dalston_cli.commands.transcribe import run_jobs
-from dalston_cli.errors import CommandError, UserError
+from dalston_cli.commands.transcribe import exit_for, run_jobs
+from dalston_cli.errors import UserError
 from dalston_cli.local.database import Row
 from dalston_cli.local.outcomes import document_of, outcome_of, rendering_of
-from dalston_cli.local.session import Session, open_session
+from dalston_cli.local.session import Session, in_session
 from dalston_cli.local.settings import LocalSettings
-from dalston_cli.outputs import FORMATS, Form, readable
+from dalston_cli.outputs import FORMATS, Form, for_people, to_stdout, whole_lines
 from dalston_crds.labels import DISPLAY_NAME
 from dalston_crds.renderings import file_name
 from dalston_crds.v1alpha1 import TranscriptionJob
@@ -63,7 +62,7 @@ def get_job(
     if as_json:
         print(json.dumps(row.job.wire(), indent=2, ensure_ascii=False))
     elif form is not None:
-        sys.stdout.buffer.write(rendering_of(row.job, file_name(FORMATS[form])))
+        to_stdout(whole_lines(rendering_of(row.job, file_name(FORMATS[form]))))
     else:
         _describe(row)
 
@@ -101,11 +100,13 @@ def delete_job(name: Name) -> None:
     """Forget an ended job and remove its artifacts."""
 
     async def delete(session: Session) -> None:
-        row = await _row(session, name)
+        runs = session.database.runs(name)
+        if runs is None:
+            raise _no_job(name)
         session.adopt(name)
         if not session.owns(name):
             raise UserError(f"job {name} is running in another command; cancel it first")
-        session.delete(row)
+        session.delete(name, runs)
 
     _with_session(delete)
     print(f"{name}: deleted")
@@ -130,19 +131,13 @@ def _finish(name: str, change: dict[str, int], ended_ok: bool) -> None:
 
     row = _with_session(run)
     outcome = outcome_of(row, name, _source(row.job))
-    if outcome.problem:
-        kind = UserError if outcome.users_fault else CommandError
-        raise kind(f"{outcome.path}: {outcome.problem}")
+    exit_for([outcome])
     assert outcome.document is not None
-    print(readable(outcome, outcome.document), end="")
+    to_stdout(for_people(outcome, outcome.document))
 
 
 def _with_session(act: Callable[[Session], Awaitable[T]]) -> T:
-    async def run() -> T:
-        async with open_session(LocalSettings.read(os.environ)) as session:
-            return await act(session)
-
-    return asyncio.run(run())
+    return in_session(LocalSettings.read(os.environ), act)
 
 
 async def _all_rows(session: Session) -> list[Row]:
@@ -152,8 +147,12 @@ async def _all_rows(session: Session) -> list[Row]:
 async def _row(session: Session, name: str) -> Row:
     row = session.database.get(name)
     if row is None:
-        raise UserError(f"there is no job {name}; see: dalston jobs list")
+        raise _no_job(name)
     return row
+
+
+def _no_job(name: str) -> UserError:
+    return UserError(f"there is no job {name}; see: dalston jobs list")
 
 
 def _cells(job: TranscriptionJob) -> tuple[str, ...]:
@@ -191,7 +190,8 @@ def _describe(row: Row) -> None:
         print(f"  {names:<16} {facts}")
     if job.holds(conditions.COMPLETE):
         outcome = outcome_of(row, job.metadata.name, _source(job))
-        print(readable(outcome, document_of(job)), end="")
+        sys.stdout.flush()
+        to_stdout(for_people(outcome, document_of(job)))
 
 
 def _parts(count: int) -> str:

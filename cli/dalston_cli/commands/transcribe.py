@@ -14,12 +14,11 @@ import typer
 from dalston_cli.errors import CommandError, Interrupted, UserError
 from dalston_cli.inputs import audio_files
 from dalston_cli.local.outcomes import Outcome, outcome_of
-from dalston_cli.local.session import Session, open_session
+from dalston_cli.local.session import Session, in_session
 from dalston_cli.local.settings import LocalSettings
 from dalston_cli.options import JobFlags, spec_for
 from dalston_cli.outputs import Form, Sink, print_outcomes
 from dalston_cli.progress import JobProgress
-from dalston_crds.v1alpha1 import JobSpec
 from dalston_operator.conditions import CANCELLED
 
 
@@ -48,17 +47,10 @@ def transcribe(
     finished one again.
     """
     paths = audio_files(files)
-    sink = Sink(flags.form, flags.output, flags.as_json, several=len(paths) > 1)
+    sink = Sink(flags.form, flags.output, flags.as_json, tuple(paths))
     specs = [spec_for(flags, path.absolute().as_uri()) for path in paths]
-    outcomes = asyncio.run(_transcribed(LocalSettings.read(os.environ), paths, specs))
-    print_outcomes(outcomes, sink)
-    _exit_for(outcomes)
 
-
-async def _transcribed(
-    settings: LocalSettings, paths: Sequence[Path], specs: Sequence[JobSpec]
-) -> list[Outcome]:
-    async with open_session(settings) as session:
+    async def transcribed(session: Session) -> list[Outcome]:
         names = [session.submit(path, spec) for path, spec in zip(paths, specs, strict=True)]
         await run_jobs(session, names)
         return [
@@ -66,23 +58,35 @@ async def _transcribed(
             for name, path in zip(names, paths, strict=True)
         ]
 
+    outcomes = in_session(LocalSettings.read(os.environ), transcribed)
+    print_outcomes(outcomes, sink)
+    exit_for(outcomes)
+
 
 async def run_jobs(session: Session, names: Sequence[str]) -> None:
-    """Run jobs to their end with live progress; Ctrl-C cancels those this command owns."""
+    """Run jobs to their end with live progress.
+
+    Ctrl-C cancels those this command runs; a second one kills their workers.
+    """
     loop = asyncio.get_running_loop()
 
     def interrupt() -> None:
-        loop.remove_signal_handler(signal.SIGINT)
-        session.cancel([name for name in names if session.owns(name)])
+        if session.leaving:
+            loop.remove_signal_handler(signal.SIGINT)
+            session.cluster.pool.kill()
+        else:
+            session.leave(names)
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, interrupt)
     with JobProgress(session, names, sys.stderr) as progress:
         session.on_tick = progress.draw
         await session.run(names)
+    if others := [name for name in names if not session.ended(name)]:
+        raise Interrupted(f"no longer waiting for {', '.join(others)}: another command runs on")
 
 
-def _exit_for(outcomes: Sequence[Outcome]) -> None:
+def exit_for(outcomes: Sequence[Outcome]) -> None:
     """Say what failed, and leave with the gravest exit code."""
     failed = [outcome for outcome in outcomes if outcome.problem]
     if not failed:

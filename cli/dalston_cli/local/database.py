@@ -171,7 +171,9 @@ class Database:
                 " the command again: audio files and finished transcripts are not in it"
             ) from error
         except OSError as error:
-            raise CommandError(f"no state can be kept in {self._path.parent}: {error}") from error
+            raise CommandError(
+                f"no state can be kept in {self._path.parent}: {error.strerror}"
+            ) from error
 
 
 def _json(model: ObjectMeta | JobSpec | JobStatus) -> str:

@@ -119,8 +119,10 @@ class LocalRound:
         self.changed()
 
     async def _give_up(self, part: int, result: StageResult, end: RoundEnd) -> None:
-        message = result.message[:256]
-        failures = result.failures or (PartFailure(part=part, message=message),)
+        wrong = result.exit_code == ExitCode.INPUT_WRONG
+        kind = FailureKind.INPUT if wrong else FailureKind.CRASH
+        failure = PartFailure(part=part, kind=kind, message=result.message[:256])
+        failures = result.failures or (failure,)
         self.total = self.total.model_copy(
             update={
                 "failures": (*self.total.failures, *failures)[:5],

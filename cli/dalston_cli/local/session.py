@@ -6,29 +6,31 @@ taken over when that command dies.
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeVar
 
-from dalston_cli.errors import CommandError
+from dalston_cli.errors import CommandError, Interrupted
 from dalston_cli.local.database import Database, Row
+from dalston_cli.local.installed import engines_here
 from dalston_cli.local.job_lock import JobLock, try_lock
 from dalston_cli.local.local_cluster import LocalCluster
 from dalston_cli.local.settings import LocalSettings
-from dalston_cli.local.submissions import job_name, new_job
+from dalston_cli.local.submissions import NAMESPACE, job_name, job_uid, new_job
 from dalston_cli.local.worker_pool import WorkerPool
 from dalston_crds.artifact_keys import job_root
 from dalston_crds.v1alpha1 import Engine, JobSpec, TranscriptionJob
 from dalston_engines.artifacts import digest_of_file
-from dalston_engines.catalogue import installed_engines
 from dalston_operator.cluster import Conflict, Placement
-from dalston_operator.conditions import CANCELLED
+from dalston_operator.conditions import CANCELLED, FAILED
 from dalston_operator.reconcile import reconcile
 
 POLL_SECONDS = 0.25
 CLUSTER_ID = "local"
+T = TypeVar("T")
 
 
 @dataclass
@@ -41,6 +43,8 @@ class Session:
     engines: tuple[Engine, ...]
     on_tick: Callable[[], None] = lambda: None
     """Called after every step, to draw progress."""
+    leaving: bool = False
+    """Whether only the ends of this command's own jobs are waited for."""
     _owned: dict[str, JobLock] = field(default_factory=dict)
 
     def submit(self, path: Path, spec: JobSpec) -> str:
@@ -49,10 +53,10 @@ class Session:
         name = job_name(path, digest_of_file(path), spec, shard)
         self._own(name)
         row = self.database.get(name)
-        if row is not None and name in self._owned and row.job.finished:
-            self._replace(row, path, spec)
-        elif row is None:
+        if row is None:
             self.database.create(new_job(name, path, spec, 0, now()), 0)
+        elif self.owns(name) and not _goes_on(row.job, spec):
+            self._replace(row, path, spec)
         return name
 
     def adopt(self, name: str) -> None:
@@ -62,12 +66,17 @@ class Session:
     async def run(self, names: Iterable[str]) -> None:
         """Reconcile the jobs until all of them have ended."""
         names = tuple(dict.fromkeys(names))
-        while pending := [name for name in names if not self._ended(name)]:
+        while pending := [name for name in names if self._awaited(name)]:
             for name in pending:
                 await self._step(name)
             self.on_tick()
             await self._rest()
         self.on_tick()
+
+    def leave(self, names: Iterable[str]) -> None:
+        """End the jobs that this command runs, and wait for those of others no more."""
+        self.leaving = True
+        self.cancel([name for name in names if self._awaited(name)])
 
     def cancel(self, names: Iterable[str]) -> None:
         """Ask for the jobs' end; ``run`` carries it out."""
@@ -86,21 +95,10 @@ class Session:
                 continue
             return row.job
 
-    def delete(self, row: Row) -> None:
-        """Forget a job and remove its artifacts."""
-        self.database.delete(row.job)
-        folder = self.folder(row.job)
-        try:
-            if folder.exists():
-                shutil.rmtree(folder)
-        except OSError as error:
-            raise CommandError(f"{folder} cannot be removed: {error.strerror}") from error
-
-    def folder(self, job: TranscriptionJob) -> Path:
-        """Where the job's artifacts lie."""
-        root = str(self.settings.artifacts)
-        namespace = job.metadata.namespace or "default"
-        return Path(job_root(root, CLUSTER_ID, namespace, job.metadata.uid))
+    def delete(self, name: str, runs: int) -> None:
+        """Forget a job, readable or not, and remove the artifacts of all its *runs*."""
+        self._remove_artifacts(name, runs + 1)
+        self.database.delete(name)
 
     def owns(self, name: str) -> bool:
         """Whether this command runs the job."""
@@ -113,15 +111,23 @@ class Session:
                 self._owned[name] = lock
 
     def _replace(self, row: Row, path: Path, spec: JobSpec) -> None:
-        """Run a finished job again; a cancelled one keeps its finished parts."""
-        failed = row.job.status.condition("Failed")
-        keeps = row.job.holds("Failed") and failed is not None and failed.reason == CANCELLED
-        run = row.run if keeps else row.run + 1
-        if keeps:
-            self.database.delete(row.job)
-        else:
-            self.delete(row)
-        self.database.create(new_job(row.job.metadata.name, path, spec, run, now()), run)
+        """Make a job anew; one that was cut short keeps its finished parts."""
+        name = row.job.metadata.name
+        run = row.run + (row.job.finished and not _cancelled(row.job))
+        self.database.replace(new_job(name, path, spec, run, now()), run)
+        self._remove_artifacts(name, run)
+
+    def _remove_artifacts(self, name: str, runs: int) -> None:
+        """Of the first *runs* runs; some may be left from a command that was killed here."""
+        for run in range(runs):
+            root = str(self.settings.artifacts)
+            folder = Path(job_root(root, CLUSTER_ID, NAMESPACE, job_uid(name, run)))
+            try:
+                shutil.rmtree(folder)
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                raise CommandError(f"{folder} cannot be removed: {error.strerror}") from error
 
     async def _step(self, name: str) -> None:
         self._own(name)
@@ -136,13 +142,17 @@ class Session:
         waiting.cancel()
         self.cluster.changed.clear()
 
-    def _ended(self, name: str) -> bool:
+    def _awaited(self, name: str) -> bool:
+        return not self.ended(name) and (self.owns(name) or not self.leaving)
+
+    def ended(self, name: str) -> bool:
+        """Whether the job has ended or is no more."""
         row = self.database.get(name)
         return row is None or row.job.finished
 
     async def close(self) -> None:
         """End the workers, let go of the jobs."""
-        await self.cluster.pool.close()
+        await self.cluster.close()
         for lock in self._owned.values():
             lock.release()
         self.database.close()
@@ -152,7 +162,7 @@ class Session:
 async def open_session(settings: LocalSettings) -> AsyncIterator[Session]:
     """Local mode for one command."""
     database = Database(settings.database)
-    engines = tuple(item.manifest for item in installed_engines(settings.weights))
+    engines = tuple(item.manifest for item in engines_here(settings))
     pool = WorkerPool(settings.workers, settings.memory_mebibytes, settings.idle_seconds)
     placement = Placement(
         root=settings.artifacts.as_uri(),
@@ -166,6 +176,29 @@ async def open_session(settings: LocalSettings) -> AsyncIterator[Session]:
         yield session
     finally:
         await session.close()
+
+
+def in_session(settings: LocalSettings, act: Callable[[Session], Awaitable[T]]) -> T:
+    """Do something in local mode; raises Interrupted after a Ctrl-C that nothing else handles."""
+
+    async def run() -> T:
+        async with open_session(settings) as session:
+            return await act(session)
+
+    try:
+        return asyncio.run(run())
+    except KeyboardInterrupt:
+        raise Interrupted("interrupted") from None
+
+
+def _goes_on(job: TranscriptionJob, spec: JobSpec) -> bool:
+    """Whether an existing job can be gone on with as it is."""
+    return not job.finished and not job.spec.cancel and job.spec.source == spec.source
+
+
+def _cancelled(job: TranscriptionJob) -> bool:
+    failed = job.status.condition(FAILED)
+    return job.holds(FAILED) and failed is not None and failed.reason == CANCELLED
 
 
 def now() -> datetime:

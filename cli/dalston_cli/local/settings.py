@@ -64,7 +64,7 @@ class LocalSettings:
 
 def _number(environment: Mapping[str, str], name: str, default: int, least: int) -> int:
     text = environment.get(name, str(default))
-    if not text.isdigit() or int(text) < least:
+    if not text.isdecimal() or int(text) < least:
         raise UserError(f"{name} must be a whole number of at least {least}, not {text!r}")
     return int(text)
 

@@ -5,6 +5,7 @@ call finds the same job again.
 """
 
 import hashlib
+import os
 import re
 from datetime import datetime
 from pathlib import Path
@@ -38,7 +39,7 @@ def new_job(name: str, path: Path, spec: JobSpec, run: int, now: datetime) -> Tr
             namespace=NAMESPACE,
             uid=job_uid(name, run),
             creation_timestamp=now,
-            annotations={DISPLAY_NAME: path.name},
+            annotations={DISPLAY_NAME: os.fsencode(path.name).decode(errors="replace")},
         ),
         spec=spec,
     )

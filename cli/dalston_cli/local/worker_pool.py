@@ -1,7 +1,8 @@
 """Worker processes, one engine each: as many at work as there are cores, within a memory cap.
 
 A worker loads its model once and is kept between orders. Idle ones are ended after a while, or at
-once when another engine needs their memory. Orders are served by the age of their job.
+once when another engine needs their memory. Orders are served by the age of their job, then by
+part, so that a part that is tried again goes before those that follow it.
 """
 
 import asyncio
@@ -37,7 +38,7 @@ class WorkerPool:
     idle_seconds: float
     _idle: list[WorkerProcess] = field(default_factory=list)
     _busy: set[WorkerProcess] = field(default_factory=set)
-    _waiting: list[tuple[int, int, asyncio.Future[None]]] = field(default_factory=list)
+    _waiting: list[tuple[int, int, int, asyncio.Future[None]]] = field(default_factory=list)
     _free: int = field(default=0)
     _released: asyncio.Event = field(default_factory=asyncio.Event)
     _ticket: Iterator[int] = field(default_factory=itertools.count)
@@ -55,7 +56,7 @@ class WorkerPool:
         self, errand: Errand, began: asyncio.Event, progress: Progress
     ) -> StageResult:
         """Serve an order when its turn comes; cancelling this ends its worker."""
-        await self._turn(errand.urgency)
+        await self._turn(errand)
         try:
             worker = await self._worker(errand)
             began.set()
@@ -88,9 +89,10 @@ class WorkerPool:
     def _all(self) -> list[WorkerProcess]:
         return [*self._idle, *self._busy]
 
-    async def _turn(self, urgency: int) -> None:
+    async def _turn(self, errand: Errand) -> None:
         turn = asyncio.get_running_loop().create_future()
-        heapq.heappush(self._waiting, (urgency, next(self._ticket), turn))
+        place = (errand.urgency, errand.order.number, next(self._ticket))
+        heapq.heappush(self._waiting, (*place, turn))
         self._next()
         try:
             await turn
@@ -102,7 +104,7 @@ class WorkerPool:
 
     def _next(self) -> None:
         while self._free and self._waiting:
-            _, _, turn = heapq.heappop(self._waiting)
+            *_, turn = heapq.heappop(self._waiting)
             if not turn.done():
                 self._free -= 1
                 turn.set_result(None)

@@ -82,6 +82,7 @@ class EngineModel(Wire):
     languages: tuple[LanguageTag, ...] = Field(
         default=(), max_length=256, description="Languages, if fewer than the engine's."
     )
+    translates: bool = Field(default=True, description="False: not even if its engine can.")
     quality: int = Field(default=0, ge=0, le=1000, description="Higher is chosen first by auto.")
     weights: WeightsSource = Field(default_factory=WeightsSource, description="Its weights.")
 

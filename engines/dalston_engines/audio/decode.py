@@ -5,7 +5,7 @@ or a session description is refused before it could open another file or address
 container's timestamps become silence, so that word times equal the player's.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
@@ -14,7 +14,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from dalston_engines.audio.mp3_header import promised_seconds
+from dalston_engines.audio import mp3_header, wav_header
 from dalston_engines.contract import SAMPLE_RATE
 from dalston_engines.errors import InputError
 
@@ -48,19 +48,6 @@ class MediaFacts:
 
 
 @dataclass
-class _Clock:
-    """Where the next decoded sample belongs, in seconds of the media."""
-
-    rate: int
-    samples: int = 0
-    gaps: float = 0.0
-
-    @property
-    def now(self) -> float:
-        return self.samples / self.rate + self.gaps
-
-
-@dataclass
 class Media:
     """An opened media file; ``blocks`` may be walked once."""
 
@@ -84,21 +71,21 @@ class Media:
             yield np.concatenate(pending)
 
     def _pieces(self) -> Iterator[Block]:
-        clock = _Clock(self.facts.sample_rate)
-        resampler = None
+        now, form = 0.0, None
+        resampler: Any = None
         for frame in self._frames():
-            gap = self._moment(frame, clock) - clock.now
-            if gap > GAP_SECONDS:
+            gap = self._moment(frame, now) - now
+            if gap > GAP_SECONDS or _form(frame) != form:
                 yield from self._flush(resampler)
-                resampler = None
-                yield from self._silence(gap, clock)
-            if resampler is None:
-                resampler = self._resampler(frame)
-            clock.samples += frame.samples
-            self._check_limit(clock.now)
+                form, resampler = _form(frame), self._resampler(frame)
+            if gap > GAP_SECONDS:
+                yield from self._silence(gap, now)
+                now += gap
+            now += frame.samples / frame.sample_rate
+            self._check_limit(now)
             yield from map(self._interleaved, resampler.resample(frame))
         yield from self._flush(resampler)
-        self._check_whole(clock.now)
+        self._check_whole(now)
 
     def _frames(self) -> Iterator[Any]:
         packets = 0
@@ -124,15 +111,15 @@ class Media:
         except av.error.FFmpegError as error:
             raise InputError(f"the audio cannot be read to its end: {error.strerror}") from error
 
-    def _moment(self, frame: Any, clock: _Clock) -> float:
+    def _moment(self, frame: Any, now: float) -> float:
+        """When the player plays the frame; *now* where the container does not say."""
         if frame.pts is None or frame.time_base is None:
-            return clock.now
+            return now
         start = (self._container.start_time or 0) / av.time_base
         return float(frame.pts * frame.time_base) - start
 
-    def _silence(self, gap: float, clock: _Clock) -> Iterator[Block]:
-        self._check_limit(clock.now + gap)
-        clock.gaps += gap
+    def _silence(self, gap: float, now: float) -> Iterator[Block]:
+        self._check_limit(now + gap)
         left = round(gap * SAMPLE_RATE)
         while left > 0:
             count = min(left, BLOCK_SAMPLES)
@@ -180,10 +167,13 @@ class Media:
 @contextmanager
 def open_media(source: BinaryIO, limit_seconds: float) -> Iterator[Media]:
     """Open a seekable byte stream; raises InputError when it is no supported audio."""
-    mp3_seconds = promised_seconds(source)
+    promised = {
+        "mp3": mp3_header.promised_seconds(source),
+        "wav": wav_header.promised_seconds(source),
+    }
     container = _container(source)
     try:
-        facts = _facts(container, mp3_seconds)
+        facts = _facts(container, promised)
         stream = container.streams.audio[0]
         stream.thread_count = 1
         yield Media(facts, limit_seconds, _container=container, _stream=stream)
@@ -201,7 +191,7 @@ def _container(source: BinaryIO) -> Any:
         ) from error
 
 
-def _facts(container: Any, mp3_seconds: float | None) -> MediaFacts:
+def _facts(container: Any, promised: Mapping[str, float | None]) -> MediaFacts:
     if not container.streams.audio:
         raise InputError("the file has no audio track")
     stream = container.streams.audio[0]
@@ -211,7 +201,22 @@ def _facts(container: Any, mp3_seconds: float | None) -> MediaFacts:
     if channels > MAX_CHANNELS:
         raise InputError(f"the audio has {channels} channels; at most {MAX_CHANNELS} are supported")
     name = container.format.name.split(",")[0]
-    promised = mp3_seconds
-    if name in HEADER_TELLS_LENGTH and stream.duration is not None:
-        promised = float(stream.duration * stream.time_base)
-    return MediaFacts(name, stream.codec_context.name, channels, rate, promised)
+    seconds = promised.get(name) or (_stated(stream) if name in HEADER_TELLS_LENGTH else None)
+    return MediaFacts(name, stream.codec_context.name, channels, rate, seconds)
+
+
+def _stated(stream: Any) -> float | None:
+    """Seconds of the audio track by the container; Matroska keeps them in a tag, if anywhere."""
+    if stream.duration is not None:
+        return float(stream.duration * stream.time_base)
+    hours, _, rest = stream.metadata.get("DURATION", "").partition(":")
+    minutes, _, seconds = rest.partition(":")
+    try:
+        return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
+    except ValueError:
+        return None
+
+
+def _form(frame: Any) -> tuple[str, str, int]:
+    """What a resampler is made for; files glued together change it on the way."""
+    return frame.format.name, frame.layout.name, frame.sample_rate

@@ -17,10 +17,10 @@ LOUD_SECONDS = 1.0
 """Loud stretches shorter than this (clicks, coughs) are not counted."""
 
 
-def covered(segments: Iterable[Segment]) -> tuple[Region, ...]:
+def covered(segments: Iterable[Segment], reach: float = 0.0) -> tuple[Region, ...]:
     """What the words cover (segments where there are no words), merged and in order."""
     spans = [
-        Region(start=item.start - REACH_SECONDS, end=item.end + REACH_SECONDS)
+        Region(start=item.start - reach, end=item.end + reach)
         for segment in segments
         for item in (segment.words or (segment,))
     ]
@@ -57,7 +57,7 @@ def gaps(regions: Sequence[Region], segments: Sequence[Segment]) -> tuple[Region
 
 def unexplained(loud: Sequence[Region], segments: Sequence[Segment]) -> tuple[Region, ...]:
     """Loud stretches of a second or more that no word explains."""
-    return uncovered(_bridged(loud), covered(segments), LOUD_SECONDS)
+    return uncovered(_bridged(loud), covered(segments, REACH_SECONDS), LOUD_SECONDS)
 
 
 def _bridged(loud: Sequence[Region]) -> tuple[Region, ...]:

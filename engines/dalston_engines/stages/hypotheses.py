@@ -6,9 +6,9 @@ named in a warning instead of papered over.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from dalston_crds.transcript import Segment, Token, Word
+from dalston_crds.transcript import Character, Segment, Token, Word
 from dalston_crds.v1alpha1 import Timestamps
 from dalston_engines.stages.part_documents import Region
 
@@ -30,12 +30,18 @@ def lacks_words(segments: Sequence[Segment], wanted: Timestamps) -> bool:
     return needed and any(not segment.words for segment in segments)
 
 
+def lacks_characters(segments: Sequence[Segment], wanted: Timestamps) -> bool:
+    """Whether character times were asked for and a word has none."""
+    words = (word for segment in segments for word in segment.words or ())
+    return wanted is Timestamps.CHARACTER and any(not word.characters for word in words)
+
+
 def _placed(segment: Segment, heard: Region, speech: Sequence[Region]) -> Segment:
     words = _placed_words(segment.words, heard) if segment.words else None
     start = _clip(heard.start + segment.start, heard)
     end = max(start, _clip(heard.start + segment.end, heard))
     if words:
-        start, end = words[0].start, words[-1].end
+        start, end = words[0].start, max(word.end for word in words)
     else:
         end = max(start, min(end, _speech_end(start, end, speech)))
     change = {
@@ -55,19 +61,18 @@ def _placed_words(words: Sequence[Word], heard: Region) -> tuple[Word, ...]:
     for word in words:
         start = max(latest, _clip(heard.start + word.start, heard))
         end = max(start, _clip(heard.start + word.end, heard))
-        characters = tuple(
-            item.model_copy(
-                update={
-                    "start": min(max(heard.start + item.start, start), end),
-                    "end": min(max(heard.start + item.end, start), end),
-                }
-            )
-            for item in word.characters or ()
-        )
+        characters = tuple(_placed_characters(word, heard, Region(start=start, end=end)))
         change = {"start": start, "end": end, "characters": characters or None}
         placed.append(word.model_copy(update=change))
         latest = start
     return tuple(placed)
+
+
+def _placed_characters(word: Word, heard: Region, bounds: Region) -> Iterator[Character]:
+    for item in word.characters or ():
+        start = _clip(heard.start + item.start, bounds)
+        end = max(start, _clip(heard.start + item.end, bounds))
+        yield item.model_copy(update={"start": start, "end": end})
 
 
 def _speech_end(start: float, end: float, speech: Sequence[Region]) -> float:
@@ -76,8 +81,8 @@ def _speech_end(start: float, end: float, speech: Sequence[Region]) -> float:
     return max(inside) + TAIL_SECONDS if inside else end
 
 
-def _clip(moment: float, heard: Region) -> float:
-    return min(max(moment, heard.start), heard.end)
+def _clip(moment: float, bounds: Region) -> float:
+    return min(max(moment, bounds.start), bounds.end)
 
 
 def _confidence(segment: Segment, words: Sequence[Word] | None) -> float | None:

@@ -188,8 +188,7 @@ def _metadata(
 ) -> Metadata:
     options, facts = work.request.options, media.media
     language, confidence, source = _language(options, parts)
-    words = any(segment.words for segment in segments)
-    granted = Timestamps.WORD if words else Timestamps.SEGMENT
+    granted = _granted(segments)
     transcribed = work.artifacts.finished(StageName.TRANSCRIBE, 0)
     return Metadata(
         audio_duration=facts.duration_milliseconds / 1000,
@@ -203,7 +202,7 @@ def _metadata(
         language_confidence=confidence,
         language_source=source,
         languages=tuple(_shares(parts, language)),
-        word_timestamps=words,
+        word_timestamps=granted is not Timestamps.SEGMENT,
         word_timestamps_requested=options.timestamps.fineness >= Timestamps.WORD.fineness,
         timestamps=min(options.timestamps, granted, key=lambda item: item.fineness),
         speaker_detection=options.speakers.mode,
@@ -216,6 +215,14 @@ def _metadata(
         pipeline_stages=tuple(work.request.plan),
         pipeline_warnings=document_warnings(work, media, parts),
     )
+
+
+def _granted(segments: Sequence[Segment]) -> Timestamps:
+    """The finest times the document has throughout its words."""
+    words = [word for segment in segments for word in segment.words or ()]
+    if not words:
+        return Timestamps.SEGMENT
+    return Timestamps.CHARACTER if all(word.characters for word in words) else Timestamps.WORD
 
 
 def _language(

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from dalston_crds.stage_messages import SkippedStage
 from dalston_crds.transcript import PipelineWarning, WarningStatus
-from dalston_crds.v1alpha1 import JobWarning, StageName
+from dalston_crds.v1alpha1 import JobWarning, StageName, Timestamps
+from dalston_engines.stages.hypotheses import lacks_characters
 from dalston_engines.stages.part_documents import MediaDocument, PartTranscript, PartWarning
 from dalston_engines.stages.part_work import PartWork
 
@@ -22,6 +23,7 @@ def document_warnings(
         *_from_facts(prepared.facts.warnings),
         *_clipping(media),
         *_from_parts(parts),
+        *_missing_times(work.request.options.timestamps, parts),
         *_from_skipped(work.request.skipped),
     )
 
@@ -56,10 +58,20 @@ def _from_parts(parts: Sequence[PartTranscript]) -> Iterator[PipelineWarning]:
             by_reason.setdefault(warning.reason, []).append(warning)
     for warnings in by_reason.values():
         yield from (_degraded(StageName.TRANSCRIBE, item) for item in _distinct(warnings))
+
+
+def _missing_times(
+    wanted: Timestamps, parts: Sequence[PartTranscript]
+) -> Iterator[PipelineWarning]:
+    """Finer times that were asked for and not given."""
     if any(part.words_missing for part in parts):
         message = "word times were asked for but the engine gave none for some segments"
         missing = PartWarning(reason="WordTimesMissing", message=message)
         yield _degraded(StageName.TRANSCRIBE, missing, fallback="segment times")
+    if any(lacks_characters(part.segments, wanted) for part in parts):
+        message = "character times were asked for but the engine gave none for some words"
+        missing = PartWarning(reason="CharacterTimesMissing", message=message)
+        yield _degraded(StageName.TRANSCRIBE, missing, fallback="word times")
 
 
 def _distinct(warnings: Iterable[PartWarning]) -> Iterator[PartWarning]:

@@ -46,18 +46,27 @@ def join_at(
     return _up_to(left, _middle(last) + 1e-6), _from(right, _middle(first) + 1e-6)
 
 
-def trimmed(segment: Segment, start: float, end: float) -> Segment | None:
-    """The segment with the words whose midpoint lies from *start* up to *end*; None if empty."""
+def split_at(
+    segments: Sequence[Segment], moment: float
+) -> tuple[tuple[Segment, ...], tuple[Segment, ...]]:
+    """What lies before a moment and what lies after it, by midpoints."""
+    return _up_to(segments, moment), _from(segments, moment)
+
+
+def trimmed(segment: Segment, low: float, high: float) -> Segment | None:
+    """The segment with the words whose midpoint lies from *low* up to *high*; None if empty."""
     if not segment.words:
-        return segment if start <= _middle(segment) < end else None
-    words = tuple(word for word in segment.words if start <= _middle(word) < end)
+        return segment if low <= _middle(segment) < high else None
+    words = tuple(word for word in segment.words if low <= _middle(word) < high)
     if len(words) == len(segment.words):
         return segment
     if not words:
         return None
-    text = " ".join(word.text for word in words)
-    change = {"words": words, "text": text, "start": words[0].start, "end": words[-1].end}
-    return segment.model_copy(update={**change, "tokens": None})
+    # Scripts that put no spaces between words get none here either.
+    text = (" " if " " in segment.text else "").join(word.text for word in words)
+    start, end = words[0].start, max(word.end for word in words)
+    change = {"words": words, "text": text, "start": start, "end": end, "tokens": None}
+    return segment.model_copy(update=change)
 
 
 def _up_to(segments: Sequence[Segment], end: float) -> tuple[Segment, ...]:

@@ -6,6 +6,7 @@ finds what is missing, ``merge`` joins the parts.
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from io import BytesIO
 from typing import cast
 
@@ -33,10 +34,12 @@ from dalston_engines.stages.part_documents import (
     facts_name,
 )
 from dalston_engines.stages.part_work import PartWork
-from dalston_engines.stages.seams import Heard, join, trimmed
+from dalston_engines.stages.seams import Heard, join
+from dalston_engines.stages.second_look import filled, windows_of
 
-CONTEXT_SECONDS = 0.3
-"""Audio given on each side of a gap that is heard once more."""
+MAX_REASON = 63
+MAX_MESSAGE = 512
+"""Characters of an engine's warning that are kept."""
 
 
 def run(work: PartWork) -> PartFacts:
@@ -88,19 +91,16 @@ class _Listening:
         self._languages: Counter[str] = Counter()
         """Characters of text by the language the engine heard them in."""
         self._language_confidence: dict[str, float] = {}
-        self._warnings: dict[str, PartWarning] = {}
+        self._warnings: dict[tuple[str, str], PartWarning] = {}
 
     def transcribe(self) -> PartTranscript:
         """The part's words and what is known to be missing."""
-        heard = list(self._hear(self._part.windows, self._options))
-        segments = join(heard)
-        before = gaps(self._part.regions, segments)
-        recovered = self._look_again(before)
-        segments = tuple(sorted([*segments, *recovered], key=lambda item: item.start))
+        first = join(list(self._hear(self._part.windows, self._options)))
+        segments = self._look_again(first)
         left = gaps(self._part.regions, segments)
         loud = unexplained(self._loud(), segments)
         self._warn_of(left, "SpeechWithoutWords", "speech for which the engine gave no words")
-        self._warn_of(loud, "UnexplainedSound", "loud sound that neither speech nor words explain")
+        self._warn_of(loud, "UnexplainedSound", "loud sound that no words explain")
         wanted = self._options.timestamps
         language = self._language()
         return PartTranscript(
@@ -115,7 +115,7 @@ class _Listening:
             language_confidence=self._language_confidence.get(language or ""),
             words_missing=lacks_words(segments, wanted),
             gap_seconds=sum(gap.seconds for gap in left),
-            recovered_words=sum(len(segment.words or ()) for segment in recovered),
+            recovered_words=_count(segments) - _count(first),
             unexplained_loud_seconds=sum(region.seconds for region in loud),
             warnings=tuple(self._warnings.values()),
         )
@@ -131,23 +131,22 @@ class _Listening:
             self._note(hypothesis)
             around = Region(start=stretch.start, end=stretch.start + stretch.duration)
             segments = on_media_clock(hypothesis.segments, around, self._part.regions)
-            self._work.meter.advance(window.end - window.start)
+            # What is heard again is no progress.
+            self._work.meter.advance(0.0 if options.recover else window.end - window.start)
             yield Heard(segments, window.end if window.forced_end else None)
 
-    def _look_again(self, missing: Sequence[Region]) -> list[Segment]:
-        """Hear each gap once more with other settings; keep the words that fall into it."""
-        windows = [
-            Window(start=gap.start - CONTEXT_SECONDS, end=gap.end + CONTEXT_SECONDS)
-            for gap in missing
-        ]
-        if not windows:
-            return []
-        options = TranscribeOptions(**{**vars(self._options), "recover": True})
-        found: list[Segment] = []
-        for gap, heard in zip(missing, self._hear(windows, options), strict=True):
-            kept = (trimmed(item, gap.start, gap.end) for item in heard.segments)
-            found.extend(item for item in kept if item is not None)
-        return found
+    def _look_again(self, segments: tuple[Segment, ...]) -> tuple[Segment, ...]:
+        """Hear each gap once more with other settings; fill in the words that are found."""
+        missing = gaps(self._part.regions, segments)
+        looks = [windows_of(gap, self._part.windows) for gap in missing]
+        if not looks:
+            return segments
+        options = replace(self._options, recover=True)
+        heard = self._hear([window for look in looks for window in look], options)
+        for gap, look in zip(missing, looks, strict=True):
+            found = join([next(heard) for _ in look])
+            segments = filled(segments, gap, found)
+        return segments
 
     def _loud(self) -> list[Region]:
         """Loud stretches the part owns, on the media's clock."""
@@ -166,20 +165,23 @@ class _Listening:
             if hypothesis.language_confidence is not None:
                 self._language_confidence[hypothesis.language] = hypothesis.language_confidence
         for warning in hypothesis.warnings:
-            self._warnings.setdefault(
-                warning.reason, PartWarning(reason=warning.reason, message=warning.message)
-            )
+            reason, message = warning.reason[:MAX_REASON], warning.message[:MAX_MESSAGE]
+            self._warn(PartWarning(reason=reason, message=message))
+
+    def _warn(self, warning: PartWarning) -> None:
+        self._warnings.setdefault((warning.reason, warning.message), warning)
 
     def _warn_of(self, regions: Sequence[Region], reason: str, what: str) -> None:
         seconds = sum(region.seconds for region in regions)
         if seconds < GAP_SECONDS:
             return
-        self._warnings[reason] = PartWarning(
-            reason=reason,
-            message=f"{seconds:.1f} s of {what}",
-            start=regions[0].start,
-            end=regions[-1].end,
-        )
+        message = f"{seconds:.1f} s of {what}"
+        start, end = regions[0].start, regions[-1].end
+        self._warn(PartWarning(reason=reason, message=message, start=start, end=end))
 
     def _language(self) -> str | None:
         return self._languages.most_common(1)[0][0] if self._languages else None
+
+
+def _count(segments: Sequence[Segment]) -> int:
+    return sum(len(segment.words or ()) for segment in segments)

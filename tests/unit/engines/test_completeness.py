@@ -34,8 +34,8 @@ def untimed(start: float, end: float) -> Segment:
     return Segment(start=start, end=end, text="words")
 
 
-def test_words_cover_their_own_time_and_a_little_more():
-    assert spans(covered([segment((1.0, 2.0))])) == [(1 - REACH_SECONDS, 2 + REACH_SECONDS)]
+def test_words_cover_their_own_time_and_as_much_around_it_as_they_reach():
+    assert spans(covered([segment((1.0, 2.0))], reach=0.3)) == [(0.7, 2.3)]
 
 
 def test_the_time_between_words_is_not_covered_by_their_segment():
@@ -43,16 +43,16 @@ def test_the_time_between_words_is_not_covered_by_their_segment():
 
 
 def test_a_segment_without_words_covers_its_own_time():
-    assert spans(covered([untimed(1.0, 5.0)])) == [(1 - REACH_SECONDS, 5 + REACH_SECONDS)]
+    assert spans(covered([untimed(1.0, 5.0)])) == [(1.0, 5.0)]
 
 
 def test_words_are_merged_in_order_whatever_the_order_of_segments():
-    found = covered([segment((5.0, 6.0)), segment((1.0, 2.0)), segment((2.2, 4.6))])
-    assert spans(found) == [(1 - REACH_SECONDS, 6 + REACH_SECONDS)]
+    found = covered([segment((4.5, 6.0)), segment((1.0, 2.0)), segment((2.0, 4.6))])
+    assert spans(found) == [(1.0, 6.0)]
 
 
 def test_a_word_inside_a_longer_one_does_not_end_it():
-    assert spans(covered([untimed(1.0, 9.0), untimed(2.0, 3.0)]))[0][1] == 9 + REACH_SECONDS
+    assert spans(covered([untimed(1.0, 9.0), untimed(2.0, 3.0)])) == [(1.0, 9.0)]
 
 
 @pytest.mark.parametrize(
@@ -73,13 +73,19 @@ def test_what_no_word_covers_is_left(cover, left):
 
 
 def test_speech_of_a_second_without_words_is_a_gap():
-    speech = regions((0, 2), (10, 10 + GAP_SECONDS), (20, 20.9))
-    assert spans(gaps(speech, [segment((0.0, 2.0))])) == [(10, 10 + GAP_SECONDS)]
+    speech = regions((0, 4), (10, 10 + GAP_SECONDS), (20, 20.9))
+    assert spans(gaps(speech, [segment((0.0, 2.0), (3.0, 4.0))])) == [(2, 3), (10, 11)]
 
 
 def test_loud_syllables_of_one_utterance_are_one_stretch():
     syllables = regions(*((0.5 * n, 0.5 * n + 0.3) for n in range(6)))
     assert spans(unexplained(syllables, [])) == [(0.0, 2.8)]
+
+
+def test_a_word_explains_the_sound_next_to_it():
+    loud = regions((1, 4))
+    assert unexplained(loud, [segment((1.3, 2.0), (3.0, 3.7))]) == ()
+    assert spans(unexplained(loud, [segment((1.0, 2.0))])) == [(2 + REACH_SECONDS, 4)]
 
 
 def test_claps_are_not_counted():

@@ -99,13 +99,14 @@ TIMES = st.floats(-50, 50)
 
 @given(st.lists(st.tuples(TIMES, TIMES), min_size=1, max_size=6), TIMES, TIMES)
 def test_all_times_are_in_order_and_inside_what_was_heard(words, start, end):
-    characters = (Character(text="c", start=end, end=start),)
-    spoken = tuple(
-        word(low, high).model_copy(update={"characters": characters}) for low, high in words
-    )
+    given = (Character(text="c", start=end, end=start),)
+    spoken = tuple(word(low, high).model_copy(update={"characters": given}) for low, high in words)
     found = placed(Segment(start=start, end=end, text="text", words=spoken))
     assert found.words is not None
     starts = [item.start for item in found.words]
     assert starts == sorted(starts)
-    for item in (found, *found.words, *(c for w in found.words for c in w.characters or ())):
+    assert (found.start, found.end) == (starts[0], max(item.end for item in found.words))
+    characters = tuple(item for w in found.words for item in w.characters or ())
+    timed: list[Segment | Word | Character] = [found, *found.words, *characters]
+    for item in timed:
         assert HEARD.start <= item.start <= item.end <= HEARD.end

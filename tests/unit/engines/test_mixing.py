@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from sounds import tone
 
 from dalston_engines.audio.mixing import Mixer
@@ -9,8 +10,9 @@ from dalston_engines.audio.mixing import Mixer
 BLOCK = 16_000
 
 
-def pcm(sound: np.ndarray) -> np.ndarray:
-    return np.rint(sound * 32_767).astype(np.int16)
+def pcm(sound: np.ndarray) -> NDArray[np.int16]:
+    samples: NDArray[np.int16] = np.rint(sound * 32_767).astype(np.int16)
+    return samples
 
 
 def block(*channels: np.ndarray) -> np.ndarray:

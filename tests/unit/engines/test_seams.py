@@ -109,6 +109,14 @@ def test_a_trimmed_segment_says_what_is_left_of_it():
     assert trimmed(whole, 3.0, 5.0) is None
 
 
+def test_a_script_without_spaces_gets_none_when_trimmed():
+    words = spoken(["你", "好", "吗"], [0.4, 0.4, 0.4])
+    whole = segment(words).model_copy(update={"text": "你好吗"})
+    rest = trimmed(whole, 0.3, 5.0)
+    assert rest is not None
+    assert rest.text == "好吗"
+
+
 LENGTHS = st.lists(st.floats(0.2, 0.5), min_size=20, max_size=40)
 DRIFT = st.floats(-0.2, 0.2)
 JITTER = st.lists(st.floats(-0.09, 0.09), min_size=40, max_size=40)

@@ -493,9 +493,17 @@ def test_an_optional_stage_the_job_requires_fails_it() -> None:
     assert verdict(written(plan(seen, NOW))).message == "diarize: too noisy"
 
 
-def test_speakers_are_not_linked_when_no_engine_tells_them_apart() -> None:
+def test_a_job_that_asks_for_speakers_is_refused_when_no_engine_tells_them_apart() -> None:
     engines = (*CORE, make_engine("linker", "speaker-link"))
     decided = plan(Observation(make_job(**SPEAKERS), engines=engines), NOW)
+    assert starts(decided) == []
+    assert verdict(written(decided)).message == "no engine here covers stage diarize"
+
+
+def test_speakers_are_not_linked_when_the_job_puts_up_with_no_engine_for_them() -> None:
+    engines = (*CORE, make_engine("linker", "speaker-link"))
+    tolerant = SPEAKERS | {"stages": [{"name": "diarize", "required": False}]}
+    decided = plan(Observation(make_job(**tolerant), engines=engines), NOW)
     assert starts(decided) == ["prepare-0[0]"]
     assert [item.message for item in written(decided).warnings] == [
         "no engine can run it; instead: one speaker",

@@ -31,8 +31,9 @@ from dalston_crds.v1alpha1 import (
     StageState,
     StageStatus,
 )
+from dalston_operator.cluster import Observation
 from dalston_operator.frozen_plan import FrozenPlan
-from dalston_operator.pipeline import NEEDS
+from dalston_operator.pipeline import NEEDS, SKIPS_WITH
 from dalston_operator.plan import plan
 from dalston_operator.reconcile import reconcile
 from dalston_operator.rounds import Round, RoundEnd
@@ -91,16 +92,23 @@ SHAPES = {
         ),
         Recording(parts=2),
     ),
+    "redaction nobody can check": Shape(
+        {"privacy": {"entities": ["name"], "redact_audio": "Silence", "verify": "BestEffort"}},
+        tuple(e for e in engines_for_everything() if "verify" not in e.spec.stages),
+        Recording(parts=2),
+    ),
     "pinned": Shape({"model": "whisper"}, core_engines(), Recording(parts=2)),
     "refused until an engine comes": Shape({}, core_engines()[:1], Recording(parts=2)),
 }
 ADDED_LATER = core_engines()
-"""Engines somebody may add to a place that lacks them."""
+"""Engines of a place that lacked some."""
 
+SHAPE = st.sampled_from(sorted(SHAPES))
+STEPS = st.integers(min_value=0, max_value=9)
 PICKS = st.integers(min_value=0, max_value=7)
 LAGS = st.integers(min_value=0, max_value=8)
 LIKELY = st.sampled_from([True, True, False])
-RARELY = st.sampled_from([False, False, False, False, True])
+CHANGES = st.sampled_from(["suspend", "retry", "priority", "suspend", "retry", "cancel"])
 ENDS = st.sampled_from(
     [
         (RoundEnd.LOST, {}),
@@ -165,9 +173,13 @@ def history_is_kept(before: JobStatus, after: JobStatus) -> None:
     assert set(before.warnings) <= set(after.warnings)
 
 
-def only_unfinished_parts(started: Round, stage: StageStatus) -> None:
+def only_unfinished_parts(started: Round, stage: StageStatus, seen: Observation) -> None:
     assert started.parts == PartSet.first(stage.parts) - parts_of(stage.completed_parts)
     assert started.parts
+    for item in seen.rounds:
+        if item.stage == started.stage:
+            assert not item.live
+            assert not item.finished() & started.parts
 
 
 def everything_needed_has_ended(started: Round, status: JobStatus) -> None:
@@ -176,13 +188,26 @@ def everything_needed_has_ended(started: Round, status: JobStatus) -> None:
     for name in needed:
         stage = status.stage(name)
         assert stage is None or stage.state.terminal, f"{started.stage} before {name}"
+    for name in {SKIPS_WITH[name] for name in covers if name in SKIPS_WITH}:
+        stage = status.stage(name)
+        assert stage is not None, f"{started.stage} without {name}"
+        assert stage.state is StageState.SUCCEEDED
 
 
 class PlannerMachine(RuleBasedStateMachine):
     """One job, from its submission to its end."""
 
-    @initialize(shape=st.sampled_from(sorted(SHAPES)), steps=st.integers(min_value=0, max_value=9))
+    @initialize(shape=SHAPE, steps=STEPS)
     def a_job_has_come_some_way(self, shape: str, steps: int) -> None:
+        self._submit(shape, steps)
+
+    @precondition(lambda self: not self._open())
+    @rule(shape=SHAPE, steps=STEPS)
+    def another_job_is_submitted(self, shape: str, steps: int) -> None:
+        self._ends_and_rests()
+        self._submit(shape, steps)
+
+    def _submit(self, shape: str, steps: int) -> None:
         chosen = SHAPES[shape]
         self.now = NOW
         self.cluster = MemoryCluster(
@@ -193,27 +218,22 @@ class PlannerMachine(RuleBasedStateMachine):
             on_write=self._judge_write,
         )
         for _ in range(steps):
-            self._reconcile()
-            self._end_all_well()
+            if sum(not stage.state.terminal for stage in self.cluster.job.status.stages) != 1:
+                self._reconcile()
+                self._end_all_well()
+        self._reconcile()
 
     # What the operator does.
 
-    @rule()
-    def the_operator_reconciles(self) -> None:
-        self._reconcile()
-        self._nothing_is_stuck()
-
-    @rule(job_lag=LAGS, rounds_lag=LAGS)
-    def the_operator_reconciles_from_an_old_snapshot(self, job_lag: int, rounds_lag: int) -> None:
+    @rule(job_lag=LAGS, rounds_lag=LAGS, actions=st.none() | st.integers(min_value=0, max_value=3))
+    def the_operator_sees_old_copies_or_dies(
+        self, job_lag: int, rounds_lag: int, actions: int | None
+    ) -> None:
         self.cluster.job_lag, self.cluster.rounds_lag = job_lag, rounds_lag
-        self._reconcile()
-        self.cluster.job_lag = self.cluster.rounds_lag = 0
-
-    @rule(actions=st.integers(min_value=0, max_value=3))
-    def the_operator_crashes(self, actions: int) -> None:
         self.cluster.crash_after = actions
         with suppress(Crash):
             self._reconcile()
+        self.cluster.job_lag = self.cluster.rounds_lag = 0
         self.cluster.crash_after = None
 
     # What pods do; *noticed* says whether the operator looks at once.
@@ -234,32 +254,35 @@ class PlannerMachine(RuleBasedStateMachine):
             self._complete(worked, told)
         self._changed(noticed)
 
-    @precondition(lambda self: self.cluster.rounds)
+    @precondition(lambda self: self._untold())
     @rule(pick=PICKS, noticed=LIKELY)
     def a_report_arrives_late(self, pick: int, noticed: bool) -> None:
-        self._pick([*self.cluster.rounds.values()], pick).tell()
+        self._pick(self._untold(), pick).tell()
         self._changed(noticed)
 
-    @precondition(lambda self: self.cluster.rounds)
-    @rule(pick=PICKS, other=PICKS, noticed=LIKELY)
-    def a_report_arrives_twice(self, pick: int, other: int, noticed: bool) -> None:
+    @precondition(lambda self: len(self.cluster.rounds) > len(self.cluster.live()) > 0)
+    @rule(pick=PICKS, other=PICKS, too_much=st.booleans())
+    def a_report_arrives_twice(self, pick: int, other: int, too_much: bool) -> None:
         rounds = [*self.cluster.rounds.values()]
         first = self._pick(rounds, pick)
         again = self._pick([r for r in rounds if r.round_.stage == first.round_.stage], other)
-        again.told |= first.told
-        self._changed(noticed)
+        again.told |= first.told | PartSet.of([50] if too_much else [])
+        self._changed(noticed=True)
 
     @precondition(lambda self: self.cluster.live())
-    @rule(pick=PICKS, how=ENDS, noticed=LIKELY)
+    @rule(pick=PICKS, how=ENDS, count=st.integers(min_value=0, max_value=3), told=LIKELY)
     def a_round_ends_badly(
-        self, pick: int, how: tuple[RoundEnd, dict[str, Any]], noticed: bool
+        self, pick: int, how: tuple[RoundEnd, dict[str, Any]], count: int, told: bool
     ) -> None:
         end, last_words = how
         worked = self._pick(self.cluster.live(), pick)
+        self.cluster.work(worked, PartSet.of(tuple(worked.missing)[:count]))
+        if told:
+            worked.tell()
         if end is RoundEnd.NEVER_STARTED and worked.done:
             end = RoundEnd.LOST
         worked.finish(end, **last_words)
-        self._changed(noticed)
+        self._changed(noticed=True)
 
     @precondition(lambda self: self._unstarted())
     @rule(pick=PICKS, times=st.integers(min_value=1, max_value=11))
@@ -278,48 +301,37 @@ class PlannerMachine(RuleBasedStateMachine):
         self._changed(noticed)
 
     @precondition(lambda self: self.cluster.live())
-    @rule(pick=PICKS, reason=st.sampled_from(["", "Unschedulable", "ImagePull"]))
-    def a_round_waits(self, pick: int, reason: str) -> None:
-        self._pick(self.cluster.live(), pick).waits_for = reason
+    @rule(what=st.sampled_from(["pods wait", "old rounds are removed", "the power fails"]))
+    def something_happens_around_the_pods(self, what: str) -> None:
+        if what == "pods wait":
+            self.cluster.live()[0].waits_for = "Unschedulable"
+        elif what == "the power fails":
+            self.cluster.power_cut()
+        for item in self._accounted():
+            self.cluster.forget(item)
         self._changed(noticed=True)
-
-    @precondition(lambda self: self._accounted())
-    @rule(pick=PICKS)
-    def an_old_round_is_removed(self, pick: int) -> None:
-        self.cluster.forget(self._pick(self._accounted(), pick))
-
-    @rule()
-    def the_power_fails(self) -> None:
-        self.cluster.power_cut()
 
     # What the user and the clock do.
 
-    @rule(really=RARELY)
-    def the_user_cancels(self, really: bool) -> None:
-        if really:
+    @rule(change=CHANGES, noticed=LIKELY)
+    def the_user_changes_the_job(self, change: str, noticed: bool) -> None:
+        spec = self.cluster.job.spec
+        if change == "suspend":
+            self.cluster.edit(suspend=not spec.suspend)
+        elif change == "retry":
+            self.cluster.edit(retry=min(spec.retry + 1, MAX_RETRIES))
+        elif change == "priority":
+            self.cluster.edit(priority=spec.priority + 1)
+        elif change == "cancel":
             self.cluster.edit(cancel=True)
-
-    @rule(noticed=LIKELY)
-    def the_user_suspends_or_goes_on(self, noticed: bool) -> None:
-        self.cluster.edit(suspend=not self.cluster.job.spec.suspend)
         self._changed(noticed)
 
-    @precondition(lambda self: self.cluster.job.spec.retry < MAX_RETRIES)
-    @rule(noticed=LIKELY)
-    def the_user_retries(self, noticed: bool) -> None:
-        self.cluster.edit(retry=self.cluster.job.spec.retry + 1)
-        self._changed(noticed)
-
-    @rule(priority=st.integers(min_value=0, max_value=9))
-    def the_user_changes_the_priority(self, priority: int) -> None:
-        self.cluster.edit(priority=priority)
-
+    @precondition(lambda self: len(self.cluster.engines) < len(ADDED_LATER))
     @rule()
     def engines_are_added(self) -> None:
-        names = {engine.name for engine in self.cluster.engines}
-        added = tuple(engine for engine in ADDED_LATER if engine.name not in names)
-        self.cluster.engines = (*self.cluster.engines, *added)
+        self.cluster.engines = ADDED_LATER
 
+    @precondition(lambda self: self._open())
     @rule(seconds=st.sampled_from([1, 60, 3600, 86_400]), noticed=LIKELY)
     def time_passes(self, seconds: int, noticed: bool) -> None:
         self.now += timedelta(seconds=seconds, microseconds=7)
@@ -341,12 +353,13 @@ class PlannerMachine(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """Without faults the job ends soon, and then nothing is done any more."""
-        if not hasattr(self, "cluster"):
-            return
+        if hasattr(self, "cluster"):
+            self._ends_and_rests()
+
+    def _ends_and_rests(self) -> None:
         self.cluster.edit(suspend=False)
         for _ in range(STEPS_TO_THE_END):
-            self._reconcile()
-            self._nothing_is_stuck()
+            self._changed(noticed=True)
             self._end_all_well()
             if self.cluster.job.finished:
                 break
@@ -374,7 +387,7 @@ class PlannerMachine(RuleBasedStateMachine):
         status = decided.status or seen.job.status
         stage = status.stage(started.stage)
         assert stage is not None
-        only_unfinished_parts(started, stage)
+        only_unfinished_parts(started, stage, seen)
         reconciling = status.condition("Reconciling")
         assert reconciling is not None
         assert reconciling.status is ConditionStatus.TRUE
@@ -411,6 +424,9 @@ class PlannerMachine(RuleBasedStateMachine):
         """After an undisturbed step the job has ended, or something will call for the next one."""
         job, live = self.cluster.job, self.cluster.live()
         assert job.finished or live or job.spec.suspend
+        ended = {stage.name for stage in job.status.stages if stage.state.terminal}
+        if job.finished or not job.spec.suspend:
+            assert all(item.stopping for item in live if item.round_.stage in ended)
         if not job.finished and not job.spec.cancel:
             purging = self._has_purged(job.status)
             assert all(r.suspended == job.spec.suspend or r.stopping or purging for r in live)
@@ -419,8 +435,14 @@ class PlannerMachine(RuleBasedStateMachine):
         purge = status.stage(StageName.PURGE)
         return purge is not None and purge.state is not StageState.WAITING
 
+    def _open(self) -> bool:
+        return not self.cluster.job.finished
+
     def _working(self) -> list[MemoryRound]:
         return [item for item in self.cluster.live() if not item.suspended]
+
+    def _untold(self) -> list[MemoryRound]:
+        return [item for item in self.cluster.rounds.values() if item.done - item.told]
 
     def _unstarted(self) -> list[MemoryRound]:
         return [item for item in self.cluster.live() if not item.done and not item.stopping]
@@ -452,6 +474,7 @@ class PlannerMachine(RuleBasedStateMachine):
         self.cluster.rounds_changed()
         if noticed:
             self._reconcile()
+            self._nothing_is_stuck()
 
     def _pick(self, rounds: list[MemoryRound], pick: int) -> MemoryRound:
         return rounds[pick % len(rounds)]
@@ -461,7 +484,7 @@ def test_every_history_of_a_job_keeps_the_promises_and_ends() -> None:
     run_state_machine_as_test(
         PlannerMachine,
         settings=settings(
-            max_examples=150,
+            max_examples=250,
             stateful_step_count=40,
             deadline=None,
             derandomize=True,

@@ -78,8 +78,9 @@ def read_options(environment: Mapping[str, str]) -> OracleOptions:
     except OSError as error:
         raise EngineUnavailable(f"{VARIABLE}: cannot read {path}: {error.strerror}") from error
     except ValidationError as error:
-        raise EngineUnavailable(f"{VARIABLE}: {path} is wrong: {_faults(error)}") from error
+        raise EngineUnavailable(f"{VARIABLE}: {path} is wrong: {faults(error)}") from error
 
 
-def _faults(error: ValidationError) -> str:
+def faults(error: ValidationError) -> str:
+    """Every fault by its field."""
     return "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())

@@ -6,6 +6,7 @@ from pathlib import Path
 from pydantic import BaseModel, ValidationError
 
 from dalston_engines.errors import EngineUnavailable
+from dalston_oracle.options import faults
 
 
 class TrueWord(BaseModel):
@@ -46,4 +47,4 @@ def _read(path: Path) -> Truth:
     try:
         return Truth.model_validate_json(path.read_bytes())
     except ValidationError as error:
-        raise EngineUnavailable(f"{path} is not a truth file: {error.errors()[0]}") from error
+        raise EngineUnavailable(f"{path} is not a truth file: {faults(error)}") from error

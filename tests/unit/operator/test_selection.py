@@ -1,0 +1,209 @@
+"""Which engine is chosen, which is ruled out, and in which words."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from operator_fixtures import core_engines, make_engine, make_spec
+
+from dalston_crds.v1alpha1 import Engine, StageName
+from dalston_operator.selection import choose, select
+
+TRANSCRIBE = StageName.TRANSCRIBE
+WORDS = {"timestamps": "Word"}
+PRIVACY = {"entities": ["email_address"]}
+
+
+def reason(engine: Engine, stage: StageName = TRANSCRIBE, **spec: Any) -> str:
+    """Why the engine's first model cannot serve; empty when it can."""
+    return choose(stage, make_spec(**spec), [engine]).verdicts[0].reason
+
+
+@dataclass(frozen=True)
+class Case:
+    engine: Engine
+    want: str
+    spec: dict[str, Any] = field(default_factory=dict)
+    stage: StageName = TRANSCRIBE
+
+
+def models(*names: str, **fields: Any) -> dict[str, Any]:
+    return {"models": [{"name": name, **fields} for name in names]}
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        pytest.param(Case(make_engine("e", "transcribe"), ""), id="able"),
+        pytest.param(Case(make_engine("e", "merge"), "does not cover transcribe"), id="stage"),
+        pytest.param(
+            Case(make_engine("e", "transcribe", contract=9), "speaks contract 9"), id="contract"
+        ),
+        pytest.param(
+            Case(make_engine("e", "transcribe", not_ready="no GPU"), "is not ready: no GPU"),
+            id="not ready",
+        ),
+        pytest.param(
+            Case(
+                make_engine("e", "transcribe", missing={"m": "put m there"}, **models("m")),
+                "is not ready: put m there",
+            ),
+            id="weights missing",
+        ),
+        pytest.param(
+            Case(
+                make_engine("e", "transcribe", dataLeavesCluster=True),
+                "sends data out of the cluster and the job asks for privacy",
+                {"privacy": PRIVACY},
+            ),
+            id="privacy",
+        ),
+        pytest.param(
+            Case(
+                make_engine("e", "transcribe", languages=["en", "fr"]),
+                "does not know language 'de' (knows en, fr)",
+                {"language": "de"},
+            ),
+            id="language of the engine",
+        ),
+        pytest.param(
+            Case(
+                make_engine("e", "transcribe", **models("m", languages=["en"])),
+                "does not know language 'de' (knows en)",
+                {"language": "de"},
+            ),
+            id="language of the model",
+        ),
+        pytest.param(
+            Case(make_engine("e", "transcribe", languages=["en"]), "", {"language": "en-GB"}),
+            id="a region of a known language",
+        ),
+        pytest.param(
+            Case(make_engine("e", "transcribe"), "cannot translate", {"task": "Translate"}),
+            id="translation",
+        ),
+        pytest.param(
+            Case(
+                make_engine(
+                    "e",
+                    "transcribe",
+                    capabilities={"translate": True},
+                    **models("turbo", translates=False),
+                ),
+                "cannot translate",
+                {"task": "Translate"},
+            ),
+            id="translation by this model",
+        ),
+        pytest.param(
+            Case(
+                make_engine("e", "pii-detect", capabilities={"entities": ["ssn"]}),
+                "cannot find email_address",
+                {"privacy": PRIVACY},
+                StageName.PII_DETECT,
+            ),
+            id="entities",
+        ),
+    ],
+)
+def test_an_engine_is_ruled_out_for_a_reason(case: Case) -> None:
+    assert reason(case.engine, case.stage, **case.spec) == case.want
+
+
+def chosen(engines: list[Engine], **spec: Any) -> list[str]:
+    found = choose(TRANSCRIBE, make_spec(**spec), engines).candidates
+    return [f"{item.engine.name} {item.model}".strip() for item in found]
+
+
+SMALL = make_engine("whisper", "transcribe", capabilities=WORDS, **models("small", quality=300))
+LARGE = make_engine(
+    "parakeet", "transcribe", capabilities=WORDS, **models("large", quality=700), rank=5
+)
+SPHINX = make_engine("sphinx", "transcribe", capabilities=WORDS, rank=-100)
+COARSE = make_engine("coarse", "transcribe", **models("huge", quality=900))
+
+
+def test_the_best_model_is_first_and_the_others_are_its_fallbacks() -> None:
+    assert chosen([SPHINX, SMALL, LARGE]) == ["parakeet large", "whisper small", "sphinx"]
+
+
+def test_native_word_times_go_before_quality_when_words_are_asked_for() -> None:
+    assert chosen([COARSE, SMALL], timestamps="Word")[0] == "whisper small"
+    assert chosen([COARSE, SMALL], timestamps="Segment")[0] == "coarse huge"
+
+
+def test_devices_keep_the_order_of_the_manifest() -> None:
+    engine = make_engine("e", "transcribe", devices=[{"type": "Gpu", "gpus": 1}, {"type": "Cpu"}])
+    found = choose(TRANSCRIBE, make_spec(), [engine]).candidates
+    assert [item.device.type for item in found] == ["Gpu", "Cpu"]
+
+
+@pytest.mark.parametrize(
+    ("pin", "want"),
+    [
+        pytest.param("auto", ["parakeet large", "whisper small", "sphinx"], id="auto"),
+        pytest.param("small", ["whisper small"], id="a model"),
+        pytest.param("sphinx", ["sphinx"], id="an engine"),
+        pytest.param("shared/sphinx", ["sphinx"], id="an engine of the shared namespace"),
+        pytest.param("whisper:/weights/mine", ["whisper /weights/mine"], id="weights by path"),
+        pytest.param("nothing", [], id="an unknown name"),
+    ],
+)
+def test_a_pinned_model_has_no_fallback(pin: str, want: list[str]) -> None:
+    assert chosen([SPHINX, SMALL, LARGE], model=pin) == want
+
+
+def test_a_stage_may_be_pinned_beside_the_model() -> None:
+    override = {"stages": [{"name": "transcribe", "engine": "sphinx"}]}
+    assert chosen([SPHINX, SMALL], model="small", **override) == ["sphinx"]
+
+
+def refusal(engines: tuple[Engine, ...], **spec: Any) -> str:
+    return select(make_spec(**spec), engines).refusal
+
+
+def test_an_unknown_model_is_refused_with_the_known_ones() -> None:
+    engines = (*core_engines(), SMALL)
+    want = "unknown model 'x'; known for transcribe are small, whisper"
+    assert refusal(engines, model="x") == want
+
+
+def test_every_engine_that_might_have_served_says_why_not() -> None:
+    engines = (make_engine("one", "transcribe", languages=["fr"]), *core_engines(languages=["es"]))
+    assert refusal(engines) == (
+        "no engine can run stage transcribe: one does not know language 'en' (knows fr);"
+        " whisper does not know language 'en' (knows es)"
+    )
+
+
+def test_a_stage_that_no_engine_covers_is_named() -> None:
+    assert refusal(core_engines(), privacy=PRIVACY) == (
+        "no engine here covers stage pii-detect; no engine here covers stage purge"
+    )
+
+
+def test_stages_that_one_engine_covers_in_a_row_share_a_pod() -> None:
+    plan = select(make_spec(), core_engines()).plan
+    assert plan is not None
+    assert [stage.covers for stage in plan.stages] == [
+        (StageName.PREPARE,),
+        (StageName.TRANSCRIBE,),
+        (StageName.MERGE, StageName.EXPORT),
+    ]
+    assert plan.stages[-1].needs == (StageName.TRANSCRIBE,)
+
+
+def test_a_pod_is_shared_only_by_stages_that_follow_each_other() -> None:
+    detector = make_engine(
+        "found", "pii-detect", "purge", capabilities={"entities": PRIVACY["entities"]}
+    )
+    plan = select(make_spec(privacy=PRIVACY), (*core_engines(), detector)).plan
+    assert plan is not None
+    assert ["+".join(stage.covers) for stage in plan.stages] == [
+        "prepare",
+        "transcribe",
+        "merge",
+        "pii-detect",
+        "export",
+        "purge",
+    ]
