@@ -8,7 +8,7 @@ late, twice or in any order. A stage that has ended is never touched again but b
 from collections.abc import Iterable, Sequence
 
 from dalston_crds.part_set import PartSet
-from dalston_crds.v1alpha1 import FailureKind, PartFailure, StageState, StageStatus, StageTimings
+from dalston_crds.v1alpha1 import FailureKind, PartFailure, StageState, StageStatus
 from dalston_crds.v1alpha1.job_status import MAX_PART_FAILURES
 from dalston_operator.frozen_plan import FrozenPlan, FrozenStage
 from dalston_operator.pipeline import SKIPS_WITH
@@ -73,7 +73,10 @@ def fold(stage: StageStatus, frozen: FrozenStage, rounds: Sequence[ObservedRound
         stage = _accounted(stage, frozen, round_)
         if stage.state.terminal:
             return stage
-    return _succeeded(stage) if _complete(stage) else stage
+    if not _complete(stage):
+        return stage
+    current = own.get(stage.round)
+    return _succeeded(stage if current is None else _counted(stage, current))
 
 
 def _with_finished(stage: StageStatus, rounds: Iterable[ObservedRound]) -> StageStatus:
@@ -97,9 +100,7 @@ def _succeeded(stage: StageStatus) -> StageStatus:
 
 def _accounted(stage: StageStatus, frozen: FrozenStage, ended: ObservedRound) -> StageStatus:
     """The stage after one of its rounds has ended."""
-    stage = stage.model_copy(
-        update={"round": stage.round + 1, "timings": _timings(stage.timings, ended)}
-    )
+    stage = _counted(stage, ended)
     if _complete(stage):
         return _succeeded(stage)
     if ended.end is RoundEnd.STOPPED:
@@ -161,15 +162,18 @@ def _given_up(stage: StageStatus, frozen: FrozenStage, why: str) -> StageStatus:
     return stage.model_copy(update={"state": state, "message": why[:512], "failures": failures})
 
 
-def _timings(before: StageTimings, ended: ObservedRound) -> StageTimings:
-    started = sum(result.timings.started_milliseconds for result in ended.results)
-    worked = sum(result.timings.worked_milliseconds for result in ended.results)
-    return before.model_copy(
+def _counted(stage: StageStatus, round_: ObservedRound) -> StageStatus:
+    """The stage with the time its current round took; the next one is current now."""
+    before = stage.timings
+    started = sum(result.timings.started_milliseconds for result in round_.results)
+    worked = sum(result.timings.worked_milliseconds for result in round_.results)
+    timings = before.model_copy(
         update={
             "started_milliseconds": before.started_milliseconds + started,
             "worked_milliseconds": before.worked_milliseconds + worked,
         }
     )
+    return stage.model_copy(update={"round": stage.round + 1, "timings": timings})
 
 
 def _first_unfinished(stage: StageStatus) -> int:

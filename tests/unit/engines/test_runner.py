@@ -1,6 +1,7 @@
 """One index at work: what it adopts, how it ends, and what it reports."""
 
 import json
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -21,16 +22,24 @@ from dalston_engines.errors import EngineUnavailable, InputError, StageError
 TRANSCRIBE = StageName.TRANSCRIBE
 
 
-@pytest.fixture
-def job(tmp_path: Path) -> Stages:
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Stages:
     """A prepared file of five parts, whose words the oracle knows, one per part."""
+    folder = tmp_path_factory.mktemp("prepared")
     sound = np.concatenate([sample("long-pauses")] * 5)
-    source = write_wav(tmp_path / "long.wav", sound)
+    source = write_wav(folder / "long.wav", sound)
     words = [(f"word{n}", 18.238 * n + 3.0, 18.238 * n + 3.4) for n in range(5)]
     write_truth(source, digest_of_file(source), [(0, words)])
-    stages = Stages(tmp_path, source, StageOptions(shard_seconds=18))
+    stages = Stages(folder, source, StageOptions(shard_seconds=18))
     assert len(stages.prepare().parts) == 5
     return stages
+
+
+@pytest.fixture
+def job(prepared: Stages, tmp_path: Path) -> Stages:
+    """A copy of its own for each test."""
+    shutil.copytree(prepared.folder, tmp_path, dirs_exist_ok=True)
+    return Stages(tmp_path, prepared.source, prepared.options)
 
 
 def engine(job: Stages, **options: Any) -> Any:

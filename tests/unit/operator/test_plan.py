@@ -45,14 +45,14 @@ LOST, DONE, FAILED = RoundEnd.LOST, RoundEnd.DONE, RoundEnd.FAILED
 NEVER, UNAVAILABLE, STOPPED = RoundEnd.NEVER_STARTED, RoundEnd.UNAVAILABLE, RoundEnd.STOPPED
 
 CORE = core_engines()
-SPEAKERS = {"speakers": {"mode": "Diarize"}}
+SPEAKERS: dict[str, Any] = {"speakers": {"mode": "Diarize"}}
 SPEAKER_ENGINES = (
     *CORE,
     make_engine("separator", "diarize"),
     make_engine("linker", "speaker-link"),
 )
 FALLBACKS = (*CORE, make_engine("old", "transcribe", capabilities=WORDS, rank=-1))
-PRIVATE = {"privacy": {"entities": ["name"]}}
+PRIVATE: dict[str, Any] = {"privacy": {"entities": ["name"]}}
 PRIVATE_ENGINES = (
     *CORE,
     make_engine("finder", "pii-detect", capabilities={"entities": ["name"]}),
@@ -525,6 +525,17 @@ def test_suspending_pauses_live_rounds_and_going_on_resumes_them() -> None:
     assert resumed.start == ()
 
 
+def test_work_is_counted_once_whether_or_not_its_round_has_ended() -> None:
+    told = a_round(PREPARE, 0, "0", parts=1, media=media(), timings={"worked_milliseconds": 700})
+    first = plan(observed(told, stages=(working(PREPARE),)), NOW)
+    assert stage_of(first, PREPARE).timings.worked_milliseconds == 700
+
+    job = make_job(written(first))
+    ended = a_round(PREPARE, 0, "0", DONE, parts=1, timings={"worked_milliseconds": 700})
+    seen = Observation(job, frozen_plan(job, CORE), CORE, rounds=(ended, a_round(TRANSCRIBE)))
+    assert plan(seen, NOW).status is None
+
+
 # Retry.
 
 
@@ -667,7 +678,7 @@ def test_a_private_job_is_purged_only_when_nothing_of_it_lives() -> None:
 
 
 def test_purge_shares_no_pod_with_what_may_never_run() -> None:
-    able = {"capabilities": {"entities": ["name"]}}
+    able: dict[str, Any] = {"capabilities": {"entities": ["name"]}}
     engines = (*CORE, make_engine("all", "pii-detect", "export", "purge", rank=9, **able))
     frozen = frozen_plan(make_job(**PRIVATE), engines)
     assert [tuple(map(str, stage.covers)) for stage in frozen.stages][-2:] == [

@@ -426,7 +426,8 @@ class PlannerMachine(RuleBasedStateMachine):
         assert job.finished or live or job.spec.suspend
         ended = {stage.name for stage in job.status.stages if stage.state.terminal}
         if job.finished or not job.spec.suspend:
-            assert all(item.stopping for item in live if item.round_.stage in ended)
+            idle = [r for r in live if r.round_.stage in ended and r.missing]
+            assert all(item.stopping for item in idle)
         if not job.finished and not job.spec.cancel:
             purging = self._has_purged(job.status)
             assert all(r.suspended == job.spec.suspend or r.stopping or purging for r in live)

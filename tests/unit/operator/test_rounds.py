@@ -1,5 +1,7 @@
 """How large a round is, how long it may take and what it is called."""
 
+from typing import Any
+
 import pytest
 from operator_fixtures import UID, candidate, make_engine
 
@@ -8,7 +10,7 @@ from dalston_crds.v1alpha1 import StageName
 from dalston_operator.rounds import NAME_LIMIT, index_count, round_name, stage_timeout
 
 
-def device(**fields: object) -> dict[str, object]:
+def device(**fields: Any) -> dict[str, Any]:
     return {"devices": [{"type": "Cpu", **fields}]}
 
 
@@ -29,7 +31,7 @@ def device(**fields: object) -> dict[str, object]:
     ],
 )
 def test_indexes_are_worth_their_start(
-    parts: int, audio_seconds: float, fields: dict[str, object], want: int
+    parts: int, audio_seconds: float, fields: dict[str, Any], want: int
 ) -> None:
     chosen = candidate(make_engine("whisper", "transcribe", **device(**fields)))
     assert index_count(PartSet.first(parts), audio_seconds, chosen) == want
