@@ -5,6 +5,7 @@ Both runs use the oracle engine, which answers at once, so that what is left is 
 
 import asyncio
 import json
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -38,8 +39,6 @@ def run(folder: Path) -> Iterator[Figure]:
 
 async def _warm(folder: Path, oracle: Path) -> list[Figure]:
     environment = {"DALSTON_HOME": str(folder / "warm"), "DALSTON_ORACLE": str(oracle)}
-    import os
-
     os.environ["DALSTON_ORACLE"] = str(oracle)
     async with open_session(LocalSettings.read(environment)) as session:
         await _job(session, FILES[0])

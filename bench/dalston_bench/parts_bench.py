@@ -1,5 +1,6 @@
 """One long file in parts: how much faster, and whether the text is the same."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -47,8 +48,6 @@ def _seams(folder: Path) -> Iterator[Figure]:
 
 def _seam_times(home: Path) -> list[float]:
     """Where the shards were cut, from the media document."""
-    import json
-
     path = next(home.glob("artifacts/*/*/*/prepare/00000/*-media.json"))
     parts = json.loads(path.read_bytes())["parts"]
     return [part["start"] for part in parts[1:]]

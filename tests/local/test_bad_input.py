@@ -4,6 +4,7 @@ Whatever is wrong with a file is the user's to put right: exit code 2. The job, 
 carries the same sentence.
 """
 
+import json
 import os
 import struct
 from pathlib import Path
@@ -204,6 +205,9 @@ def test_audio_beyond_the_limit_is_refused(home: LocalHome):
     home.settings["DALSTON_MAX_AUDIO_SECONDS"] = "12"
     said = home.run("transcribe", MONOLOGUE, "--model", "oracle").assert_one_sentence(2)
     assert "longer than the limit" in said
+    (listed,) = json.loads(home.run("jobs", "list", "--json").stdout)
+    messages = {item["type"]: item["message"] for item in listed["status"]["conditions"]}
+    assert f"{MONOLOGUE}: {messages['Failed']}" == said
 
 
 def test_speakers_per_channel_need_two_channels(home: LocalHome):

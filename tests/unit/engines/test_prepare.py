@@ -394,7 +394,7 @@ def test_a_job_without_a_source_is_refused(tmp_path: Path):
     assert (result.exit_code, result.message) == (65, "the job names no source")
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(3))
 def test_garbage_never_crashes(tmp_path: Path, seed: int):
     chaos = np.random.default_rng(seed)
     source = encode(tmp_path / "a.mp3", sample("monologue"), "mp3")

@@ -426,7 +426,7 @@ class PlannerMachine(RuleBasedStateMachine):
         assert job.finished or live or job.spec.suspend
         ended = {stage.name for stage in job.status.stages if stage.state.terminal}
         if job.finished or not job.spec.suspend:
-            idle = [r for r in live if r.round_.stage in ended and r.missing]
+            idle = [r for r in live if r.round_.stage in ended - {StageName.PURGE}]
             assert all(item.stopping for item in idle)
         if not job.finished and not job.spec.cancel:
             purging = self._has_purged(job.status)
