@@ -149,12 +149,25 @@ class StageResult(Wire):
     message: Annotated[str, StringConstraints(max_length=512)] = ""
 
     def encode(self) -> bytes:
-        """JSON of at most 4,000 bytes; warnings are shed from the last when it would be longer."""
+        """JSON of at most 4,000 bytes.
+
+        Where it would be longer it sheds warnings, all failures but the first, and at last finished
+        parts from the end: those are lost results, which the next round adopts.
+        """
         result = self
-        while (
-            len(encoded := result.model_dump_json(by_alias=True, exclude_defaults=True).encode())
-            > (MAX_RESULT_BYTES)
-            and result.warnings
-        ):
-            result = result.model_copy(update={"warnings": result.warnings[:-1]})
+        while len(encoded := result._json()) > MAX_RESULT_BYTES:
+            result = result._shorter(len(encoded) - MAX_RESULT_BYTES)
         return encoded
+
+    def _json(self) -> bytes:
+        return self.model_dump_json(by_alias=True, exclude_defaults=True).encode()
+
+    def _shorter(self, excess: int) -> StageResult:
+        if self.warnings:
+            return self.model_copy(update={"warnings": self.warnings[:-1]})
+        if len(self.failures) > 1:
+            return self.model_copy(update={"failures": self.failures[:1]})
+        if self.finished:
+            kept, _, _ = self.finished[:-excess].rpartition(",")
+            return self.model_copy(update={"finished": kept})
+        return self.model_copy(update={"message": "", "files": ()})

@@ -176,9 +176,7 @@ class ChannelLevel(DocumentPart):
     channel: int | None
     peak_dbfs: float
     rms_dbfs: float
-    speech_rms_dbfs: float | None = None
     clipped_samples: int = 0
-    speech_seconds: float = 0.0
 
 
 class Metadata(DocumentPart):

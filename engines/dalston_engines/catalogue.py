@@ -72,6 +72,8 @@ def read_manifest(path: Path) -> Engine:
     try:
         content = yaml.safe_load(path.read_text("utf-8"))
         return Engine.model_validate(content)
+    except OSError as error:
+        raise ManifestError(f"{path} cannot be read: {error.strerror}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ManifestError(f"{path} is not YAML: {error}") from error
     except ValidationError as error:
@@ -101,7 +103,10 @@ def _installed(point: EntryPoint, places: WeightsPlaces) -> InstalledEngine:
 
 def _folder(point: EntryPoint) -> Path:
     package = point.module.rpartition(".")[0]
-    spec = find_spec(package)
+    try:
+        spec = find_spec(package)
+    except ModuleNotFoundError as error:
+        raise ManifestError(f"entry point {point.name!r} names no package: {error}") from error
     if spec is None or not spec.submodule_search_locations:
         raise ManifestError(f"entry point {point.name!r} names no package: {point.value}")
     return Path(next(iter(spec.submodule_search_locations)))

@@ -67,6 +67,7 @@ def _words(decoder: Decoder, window: Audio) -> tuple[Word, ...]:
     if window.duration < SHORTEST_SECONDS:
         return ()
     pcm = np.clip(window.samples * 32_768, -32_768, 32_767).astype(np.int16)
+    decoder.reinit_feat()  # else the cepstral mean of earlier windows moves words by a frame
     decoder.start_utt()
     decoder.process_raw(pcm.tobytes(), full_utt=True)
     decoder.end_utt()

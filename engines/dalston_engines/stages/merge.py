@@ -201,7 +201,7 @@ def _metadata(
         language=language,
         language_confidence=confidence,
         language_source=source,
-        languages=tuple(_shares(parts, language)),
+        languages=tuple(_shares(options, parts, language)),
         word_timestamps=granted is not Timestamps.SEGMENT,
         word_timestamps_requested=options.timestamps.fineness >= Timestamps.WORD.fineness,
         timestamps=min(options.timestamps, granted, key=lambda item: item.fineness),
@@ -253,6 +253,11 @@ def _weights(parts: Sequence[PartTranscript]) -> Counter[str]:
     return weights
 
 
-def _shares(parts: Sequence[PartTranscript], primary: str | None) -> Iterator[LanguageShare]:
-    for code, _ in _weights(parts).most_common():
+def _shares(
+    options: StageOptions, parts: Sequence[PartTranscript], primary: str | None
+) -> Iterator[LanguageShare]:
+    """The language asked for, else every language heard."""
+    heard = _weights(parts).most_common()
+    codes = [options.language] if options.language else [code for code, _ in heard]
+    for code in codes:
         yield LanguageShare(code=code, is_primary=code == primary)

@@ -228,6 +228,11 @@ def test_every_fault_of_a_manifest_is_named(tmp_path: Path):
     assert all(field in str(caught.value) for field in ("kind:", "spec.rank:", "spec.stages:"))
 
 
+def test_a_folder_without_a_manifest_is_refused(tmp_path: Path):
+    with pytest.raises(ManifestError, match="No such file"):
+        read_manifest(tmp_path / "engine.yaml")
+
+
 @pytest.mark.parametrize("content", ["a: [", "just words", "", "- a\n- b\n"])
 def test_what_is_no_manifest_at_all_is_refused(tmp_path: Path, content: str):
     path = tmp_path / "engine.yaml"

@@ -65,7 +65,7 @@ def test_of_fifty_words_at_most_one_is_wrong(documents: dict[str, Transcript]):
     errors = [word_error_rate(truth(name).text(), documents[name].text) for name in NAMES]
     wrong = sum(item.substitutions + item.deletions + item.insertions for item in errors)
     assert wrong <= MOST_ERRORS * sum(item.words for item in errors)
-    assert all(item.rate <= 0.05 for item in errors)
+    assert all(item.rate <= MOST_ERRORS for item in errors)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -93,9 +93,10 @@ def test_each_speaker_is_heard_on_their_own_channel(documents: dict[str, Transcr
 
 
 def test_the_words_of_a_window_do_not_depend_on_what_was_heard_before(engine: Pocketsphinx):
-    windows = [opening("monologue", 0), opening("long-pauses", 2)]
-    forwards = texts(hear(engine, *windows))
-    assert texts(hear(engine, *reversed(windows))) == forwards[::-1]
+    noise = np.random.default_rng(2).normal(0, 0.3, RATE).astype(np.float32)
+    windows = [opening("monologue", 0), Audio(noise), opening("long-pauses", 2)]
+    forwards = hear(engine, *windows)
+    assert hear(engine, *reversed(windows)) == forwards[::-1]
 
 
 def test_a_second_look_hears_the_same_words(engine: Pocketsphinx):

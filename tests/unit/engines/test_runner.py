@@ -14,7 +14,7 @@ from stage_harness import SAMPLES, Stages, oracle, silero, write_truth
 
 from dalston_crds.part_set import PartSet
 from dalston_crds.stage_messages import MAX_RESULT_BYTES, StageOptions, StageResult
-from dalston_crds.v1alpha1 import FailureKind, StageName
+from dalston_crds.v1alpha1 import FailureKind, PartFailure, StageName
 from dalston_engines.artifacts import digest_of_file
 from dalston_engines.contract import Audio, Hypothesis, TranscribeOptions
 from dalston_engines.errors import EngineUnavailable, InputError, StageError
@@ -284,6 +284,35 @@ def test_a_long_failure_stays_small(job: Stages):
     result = job.run(job.request(TRANSCRIBE), None, load=load)
     assert len(result.encode()) <= MAX_RESULT_BYTES
     assert result.message.startswith("\u00e9\u00e9")
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        pytest.param(
+            StageResult(index=0, finished=str(PartSet.of(range(0, 4000, 2)))),
+            id="very many scattered parts",
+        ),
+        pytest.param(
+            StageResult(
+                index=0,
+                failures=tuple(
+                    PartFailure(part=part, message="\U0001f600" * 256) for part in range(5)
+                ),
+                message="\U0001f600" * 512,
+                exit_code=65,
+            ),
+            id="wide characters in every failure",
+        ),
+    ],
+)
+def test_any_result_stays_small_and_says_nothing_untrue(result: StageResult):
+    encoded = result.encode()
+    assert len(encoded) <= MAX_RESULT_BYTES
+    sent = StageResult.model_validate_json(encoded)
+    assert PartSet.parse(sent.finished) <= PartSet.parse(result.finished)
+    assert sent.failures == result.failures[:1]
+    assert sent.exit_code == result.exit_code
 
 
 def test_two_runs_at_once_agree_on_the_first(job: Stages):
