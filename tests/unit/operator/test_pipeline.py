@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from operator_fixtures import make_spec
 
-from dalston_crds.v1alpha1 import Capabilities
-from dalston_operator.pipeline import pipeline
+from dalston_crds.v1alpha1 import Capabilities, StageName
+from dalston_operator.pipeline import pipeline, without
 
 WORDS = {"timestamps": "Word"}
 PRIVACY = {"entities": ["pii"]}
@@ -80,3 +80,60 @@ def test_merge_follows_what_times_and_labels_words() -> None:
     found = pipeline(make_spec(**spec), Capabilities.model_validate(WORDS))
     merge = next(stage for stage in found if stage.name == "merge")
     assert set(merge.needs) == {"transcribe", "align", "speaker-link"}
+
+
+ALL = {
+    "language": None,
+    "timestamps": "Character",
+    "speakers": {"mode": "Diarize"},
+    "privacy": PRIVACY | {"redactAudio": "Silence"},
+    "enrich": {"detect": ["Emotion"], "refine": ["Topics"]},
+}
+
+
+def needs(spec: dict[str, Any], *absent: str) -> dict[str, str]:
+    able = Capabilities.model_validate(WORDS | {"detectsLanguage": True})
+    left = without(pipeline(make_spec(**spec), able), {StageName(name) for name in absent})
+    return {stage.name.value: " ".join(stage.needs) for stage in left}
+
+
+def test_what_each_stage_of_the_longest_pipeline_follows() -> None:
+    assert needs(ALL) == {
+        "prepare": "",
+        "language": "prepare",
+        "transcribe": "prepare language",
+        "align": "transcribe",
+        "diarize": "prepare",
+        "speaker-link": "diarize",
+        "detect": "prepare",
+        "merge": "transcribe align speaker-link",
+        "pii-detect": "merge",
+        "audio-redact": "pii-detect",
+        "verify": "audio-redact",
+        "refine": "merge pii-detect",
+        "export": "merge detect pii-detect verify refine",
+        "purge": "export",
+    }
+
+
+def test_what_each_stage_of_the_shortest_pipeline_follows() -> None:
+    assert needs({}) == {
+        "prepare": "",
+        "transcribe": "prepare",
+        "merge": "transcribe",
+        "export": "merge",
+    }
+
+
+@pytest.mark.parametrize(
+    ("absent", "stage", "want"),
+    [
+        pytest.param(["verify"], "export", "merge detect pii-detect audio-redact refine", id="one"),
+        pytest.param(["diarize", "speaker-link"], "merge", "transcribe align prepare", id="a chain"),
+        pytest.param(["align"], "merge", "transcribe speaker-link", id="named once"),
+    ],
+)
+def test_what_followed_an_absent_stage_follows_what_that_followed(
+    absent: list[str], stage: str, want: str
+) -> None:
+    assert needs(ALL, *absent)[stage] == want

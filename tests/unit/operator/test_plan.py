@@ -587,6 +587,13 @@ def test_a_retry_plans_failed_stages_anew_and_keeps_what_is_finished() -> None:
     assert written(decided).retry == 1
 
 
+def test_what_still_lives_of_a_finished_job_is_stopped() -> None:
+    seen = observed(a_round(TRANSCRIBE, 7), stages=failed_job(), conditions=ended("Failed"))
+    decided = plan(seen, NOW)
+    assert names(decided.stop) == ["transcribe-7"]
+    assert decided.start == ()
+
+
 def test_a_failed_job_stays_failed_without_a_retry() -> None:
     seen = observed(stages=failed_job(), engines=FALLBACKS, conditions=ended("Failed"))
     decided = plan(seen, NOW)

@@ -146,6 +146,8 @@ def test_devices_keep_the_order_of_the_manifest() -> None:
         pytest.param("sphinx", ["sphinx"], id="an engine"),
         pytest.param("shared/sphinx", ["sphinx"], id="an engine of the shared namespace"),
         pytest.param("whisper:/weights/mine", ["whisper /weights/mine"], id="weights by path"),
+        pytest.param("shared/whisper:/w/mine", ["whisper /w/mine"], id="by path, shared engine"),
+        pytest.param("sphinx:/w/mine", ["sphinx /w/mine"], id="by path, engine without models"),
         pytest.param("nothing", [], id="an unknown name"),
     ],
 )
@@ -156,6 +158,17 @@ def test_a_pinned_model_has_no_fallback(pin: str, want: list[str]) -> None:
 def test_a_stage_may_be_pinned_beside_the_model() -> None:
     override = {"stages": [{"name": "transcribe", "engine": "sphinx"}]}
     assert chosen([SPHINX, SMALL], model="small", **override) == ["sphinx"]
+
+
+def test_a_stage_may_be_pinned_to_weights_by_path() -> None:
+    override = {"stages": [{"name": "transcribe", "engine": "whisper:/w/mine"}]}
+    assert chosen([SPHINX, SMALL], **override) == ["whisper /w/mine"]
+
+
+def test_who_verifies_must_know_the_language() -> None:
+    engine = make_engine("e", "verify", languages=["en"])
+    found = reason(engine, StageName.VERIFY, language="de")
+    assert found == "does not know language 'de' (knows en)"
 
 
 def refusal(engines: tuple[Engine, ...], **spec: Any) -> str:
@@ -207,3 +220,76 @@ def test_a_pod_is_shared_only_by_stages_that_follow_each_other() -> None:
         "export",
         "purge",
     ]
+
+
+def pods(engines: tuple[Engine, ...], **spec: Any) -> list[str]:
+    plan = select(make_spec(**spec), engines).plan
+    assert plan is not None
+    return [f"{'+'.join(s.covers)} by {s.candidates[0].engine.name}" for s in plan.stages]
+
+
+ALONE = make_engine("writer", "export")
+
+
+def test_a_stage_pinned_to_another_engine_does_not_share_the_pod() -> None:
+    override = {"stages": [{"name": "export", "engine": "writer"}]}
+    found = pods((*core_engines(), ALONE), **override)
+    assert found[-2:] == ["merge by assembler", "export by writer"]
+
+
+def test_a_pod_is_shared_only_by_stages_the_engine_can_run_for_this_job() -> None:
+    engines = (
+        *core_engines()[:2],
+        make_engine("all", "merge", "pii-detect", "export", "purge", rank=9),
+        make_engine("finder", "pii-detect", capabilities={"entities": PRIVACY["entities"]}),
+    )
+    assert pods(engines, privacy=PRIVACY)[2:] == [
+        "merge by all",
+        "pii-detect by finder",
+        "export by all",
+        "purge by all",
+    ]
+
+
+def test_fallbacks_of_a_shared_pod_can_run_all_of_it() -> None:
+    plan = select(make_spec(), (*core_engines(), make_engine("joiner", "merge", rank=-1))).plan
+    assert plan is not None
+    assert [item.engine.name for item in plan.stages[-1].candidates] == ["assembler"]
+
+
+REDACTED = {"privacy": PRIVACY | {"redactAudio": "Beep"}}
+REDACTORS = (
+    *core_engines(),
+    make_engine("finder", "pii-detect", capabilities={"entities": PRIVACY["entities"]}),
+    make_engine("beeper", "audio-redact"),
+    make_engine("eraser", "purge"),
+)
+
+
+def test_redaction_nobody_can_verify_is_refused() -> None:
+    assert refusal(REDACTORS, **REDACTED) == "no engine here covers stage verify"
+
+
+def test_redaction_nobody_can_verify_is_done_when_the_job_says_so() -> None:
+    spec = make_spec(privacy=REDACTED["privacy"] | {"verify": "BestEffort"})
+    plan = select(spec, REDACTORS).plan
+    assert plan is not None
+    assert [(item.name, item.reason) for item in plan.unavailable] == [
+        (StageName.VERIFY, "no engine can run it")
+    ]
+    assert StageName.AUDIO_REDACT in plan.stage(StageName.EXPORT).needs
+
+
+def test_speakers_nobody_can_tell_apart_are_refused_unless_tolerated() -> None:
+    engines = (*core_engines(), make_engine("linker", "speaker-link"))
+    speakers: dict[str, Any] = {"speakers": {"mode": "Diarize"}}
+    assert refusal(engines, **speakers) == "no engine here covers stage diarize"
+
+    tolerated = [{"name": "diarize", "required": False}]
+    plan = select(make_spec(**speakers, stages=tolerated), engines).plan
+    assert plan is not None
+    assert [item.name for item in plan.unavailable] == ["diarize", "speaker-link"]
+
+
+def test_a_pinned_engine_of_a_stage_nobody_covers_is_no_unknown_model() -> None:
+    assert refusal(core_engines()[:1], model="whisper") == "no engine here covers stage transcribe"
