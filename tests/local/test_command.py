@@ -64,23 +64,17 @@ def test_a_form_is_the_same_in_a_file_and_on_stdout(home: LocalHome, form: str):
     assert "nobody knows what will happen" in shown.stdout.replace("\n", " ")
 
 
-def test_text_is_the_same_in_a_file_and_on_stdout(home: LocalHome):
-    output = home.folder / "text"
-    printed = home.run("transcribe", NOISE, *ORACLE, "--format", "txt")
-    assert printed == Ended(0, f"{TEXT}\n", "")
-    home.run("transcribe", NOISE, *ORACLE, "--output", output)
-    assert output.read_text() == printed.stdout
-
-
-def test_several_files_go_into_a_folder_that_is_made(home: LocalHome):
+def test_several_files_go_into_a_folder_that_is_made_each_of_them_once(home: LocalHome):
     output = home.folder / "new" / "folder"
     pattern = SAMPLES / "*o*.wav"
-    ended = home.run("transcribe", pattern, *ORACLE, "--format", "srt", "--output", output)
+    words = (pattern, NOISE, *ORACLE, "--format", "srt", "--output", output)
+    ended = home.run("transcribe", *words)
     assert ended == Ended(0, "", "")
     expected = {f"{path.name}.srt" for path in SAMPLES.glob("*o*.wav")}
     assert len(expected) >= 4
     assert {path.name for path in output.iterdir()} == expected
     assert "nobody knows" in (output / "noise.wav.srt").read_text()
+    assert len(home.jobs()) == len(expected)
 
 
 def test_json_holds_jobs_and_transcripts_of_every_file(home: LocalHome):
@@ -97,25 +91,22 @@ def test_json_holds_jobs_and_transcripts_of_every_file(home: LocalHome):
     assert {good["job"], bad["job"]} == {job.metadata.name for job in home.jobs()}
 
 
-def test_a_link_and_a_pipe_stay_what_they_are(home: LocalHome):
+def test_text_is_the_same_on_stdout_through_a_pipe_and_through_a_link(home: LocalHome):
     target, link, pipe = (home.folder / name for name in ("target", "link", "pipe"))
     link.symlink_to(target)
     os.mkfifo(pipe)
     heard: list[str] = []
     listener = Thread(target=lambda: heard.append(pipe.read_text()))
     listener.start()
-    assert home.run("transcribe", NOISE, *ORACLE, "--output", pipe).exit_code == 0
+    assert home.run("transcribe", NOISE, *ORACLE, "--output", pipe) == Ended(0, "", "")
     listener.join()
-    assert home.run("transcribe", NOISE, *ORACLE, "--output", link).exit_code == 0
-    assert link.is_symlink()
-    assert [target.read_text()] == heard == [f"{TEXT}\n"]
-
-
-def test_results_are_as_private_as_the_user_wants(home: LocalHome):
     home.prefix = UNDER_UMASK
-    output = home.folder / "private.txt"
-    home.run("transcribe", NOISE, *ORACLE, "--output", output)
-    assert output.stat().st_mode & 0o777 == 0o600
+    assert home.run("transcribe", NOISE, *ORACLE, "--output", link) == Ended(0, "", "")
+    assert link.is_symlink()
+    assert target.stat().st_mode & 0o777 == 0o600
+    printed = home.run("transcribe", NOISE, *ORACLE, "--format", "txt")
+    assert printed == Ended(0, f"{TEXT}\n", "")
+    assert [target.read_text()] == heard == [printed.stdout]
 
 
 def test_an_output_that_could_not_be_written_is_refused_at_once(home: LocalHome):
@@ -137,14 +128,6 @@ def test_an_output_that_could_not_be_written_is_refused_at_once(home: LocalHome)
     for command, said in commands.items():
         assert said in command.ended().assert_one_sentence(2)
     assert home.jobs() == []
-
-
-def test_the_same_file_twice_is_one_job(home: LocalHome):
-    output = home.folder / "folder"
-    ended = home.run("transcribe", NOISE, NOISE, *ORACLE, "--output", output)
-    assert ended == Ended(0, "", "")
-    assert [path.name for path in output.iterdir()] == ["noise.wav.txt"]
-    assert len(home.jobs()) == 1
 
 
 def test_jobs_are_listed(done: tuple[LocalHome, Ended]):

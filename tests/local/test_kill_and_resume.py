@@ -2,7 +2,7 @@
 
 import json
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,9 @@ import pytest
 from local_command import ORPHAN_SECONDS, LocalHome, wait_until
 from long_audio import Recording
 
-CASES = 20
+CASES = 7
+KILLS = 3
+"""Per case, at random points of the first, the second and the last third."""
 SHARDS = {"DALSTON_SHARD_SECONDS": "10"}
 OPTIONS = ("--model", "oracle", "--format", "json")
 
@@ -22,7 +24,18 @@ class Reference:
 
     transcript: dict[str, Any]
     files: int
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a killed command has left."""
+
+    sealed: dict[Path, tuple[bytes, int]]
+    """The manifests of finished parts."""
     windows: int
+    """Windows decoded so far."""
+    finished: bool
+    """Whether the job had ended before the command was killed."""
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +43,7 @@ def reference(recording: Recording, tmp_path_factory: pytest.TempPathFactory) ->
     home = LocalHome(tmp_path_factory.mktemp("reference"), SHARDS)
     home.oracle(recording.folder, speed=100)
     transcript = home.run("transcribe", recording.path, *OPTIONS).transcript()
-    return Reference(transcript, len(home.artifacts()), len(home.windows()))
+    return Reference(transcript, len(home.artifacts()))
 
 
 def spans(home: LocalHome) -> dict[int, tuple[float, float]]:
@@ -53,7 +66,7 @@ def parts_of(windows: Sequence[dict[str, Any]], home: LocalHome) -> set[int]:
     }
 
 
-def finished_parts(manifests: Sequence[Path]) -> set[int]:
+def finished_parts(manifests: Iterable[Path]) -> set[int]:
     return {int(path.parent.name) for path in manifests if path.parts[-3] == "transcribe"}
 
 
@@ -63,22 +76,38 @@ def test_the_reference_is_what_was_said(reference: Reference, recording: Recordi
 
 
 @pytest.mark.parametrize("case", range(CASES))
-def test_a_killed_job_is_resumed(
+def test_a_job_that_is_killed_again_and_again_is_resumed(
     home: LocalHome, recording: Recording, reference: Reference, case: int
 ):
     home.settings |= SHARDS
     home.oracle(recording.folder, speed=100)
-    place = (case + random.Random(case).random()) / CASES
-    least = int(place * reference.files)
+    chance = random.Random(case)
+    for kill in range(KILLS):
+        files = int((kill + chance.random()) / KILLS * reference.files)
+        before = seen(home)
+        killed_with(home, recording, files)
+        assert_nothing_made_again(before, home)
+    before = seen(home)
+    ended = home.run("transcribe", recording.path, *OPTIONS)
+    assert ended.transcript() == reference.transcript
+    assert_nothing_made_again(before, home)
 
+
+def killed_with(home: LocalHome, recording: Recording, files: int) -> None:
+    """Start the command, and kill it alone once there are so many artifacts."""
     command = home.start("transcribe", recording.path, *OPTIONS)
-    wait_until(lambda: len(home.artifacts()) >= least and home.path.exists())
+    wait_until(lambda: home.path.exists() and len(home.artifacts()) >= files)
     command.kill()
     wait_until(lambda: not home.workers(), ORPHAN_SECONDS)
-    sealed, decoded, jobs = home.manifests(), len(home.windows()), home.jobs()
 
-    again = home.run("transcribe", recording.path, *OPTIONS)
-    assert again.transcript() == reference.transcript
-    if not any(job.finished for job in jobs):
-        assert sealed.items() <= home.manifests().items()
-        assert not parts_of(home.windows()[decoded:], home) & finished_parts(list(sealed))
+
+def seen(home: LocalHome) -> Seen:
+    return Seen(home.manifests(), len(home.windows()), any(job.finished for job in home.jobs()))
+
+
+def assert_nothing_made_again(before: Seen, home: LocalHome) -> None:
+    """A finished job is run again from the start; of all others the finished parts stay."""
+    if not before.finished:
+        assert before.sealed.items() <= home.manifests().items()
+        decoded = parts_of(home.windows()[before.windows :], home)
+        assert not decoded & finished_parts(before.sealed)

@@ -47,27 +47,19 @@ def test_a_follower_takes_over_when_the_first_command_is_killed(
     assert max(decoded(home).values()) <= 2
 
 
-def test_the_first_command_does_not_mind_the_followers_death(home: LocalHome, recording: Recording):
-    home.settings |= SHARDS
-    home.oracle(recording.folder, speed=20)
-    first = started_on(home, recording, parts=1)
-    second = home.start("transcribe", recording.path, *OPTIONS)
-    wait_until(lambda: second.has_open(home.path / "dalston.db"))
-    second.kill()
-    assert first.ended().transcript()["text"] == recording.text
-    assert set(decoded(home).values()) == {1}
-
-
-def test_ctrl_c_in_a_follower_ends_the_follower_alone(home: LocalHome, recording: Recording):
+def test_followers_come_to_their_end_alone(home: LocalHome, recording: Recording):
     home.settings |= SHARDS
     home.oracle(recording.folder, speed=10)
     first = started_on(home, recording, parts=1)
-    second = home.start("transcribe", recording.path, *OPTIONS)
-    wait_until(lambda: second.has_open(home.path / "dalston.db"))
-    second.press_ctrl_c()
-    second.ended().assert_one_sentence(130)
+    followers = [home.start("transcribe", recording.path, *OPTIONS) for _ in range(2)]
+    wait_until(lambda: all(item.has_open(home.path / "dalston.db") for item in followers))
+    killed, interrupted = followers
+    killed.kill()
+    interrupted.press_ctrl_c()
+    interrupted.ended().assert_one_sentence(130)
     assert first.process.poll() is None
     assert first.ended().transcript()["text"] == recording.text
+    assert set(decoded(home).values()) == {1}
 
 
 def test_a_finished_job_is_run_again_under_the_eyes_of_a_second_command(

@@ -82,7 +82,6 @@ def test_killed_workers_are_replaced(home: LocalHome, recording: Recording):
 
 
 def test_a_worker_that_always_crashes_fails_the_job(home: LocalHome, recording: Recording):
-    home.settings |= SHARDS
     home.oracle(recording.folder, crash={"after": 0, "exit_code": 1})
     said = home.run("transcribe", recording.path, *OPTIONS).assert_one_sentence(1)
     assert (f"{recording.path}: {home.failure()[1]}", home.failure()[0]) == (said, "StageFailed")

@@ -129,7 +129,9 @@ def test_what_each_stage_of_the_shortest_pipeline_follows() -> None:
     ("absent", "stage", "want"),
     [
         pytest.param(["verify"], "export", "merge detect pii-detect audio-redact refine", id="one"),
-        pytest.param(["diarize", "speaker-link"], "merge", "transcribe align prepare", id="a chain"),
+        pytest.param(
+            ["diarize", "speaker-link"], "merge", "transcribe align prepare", id="a chain"
+        ),
         pytest.param(["align"], "merge", "transcribe speaker-link", id="named once"),
     ],
 )

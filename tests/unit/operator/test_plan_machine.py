@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -498,6 +499,7 @@ class PlannerMachine(RuleBasedStateMachine):
         return rounds[pick % len(rounds)]
 
 
+@pytest.mark.timeout(900)  # a failure takes minutes to be made small
 def test_every_history_of_a_job_keeps_the_promises_and_ends() -> None:
     run_state_machine_as_test(
         PlannerMachine,
