@@ -12,6 +12,9 @@ from functools import lru_cache
 from itertools import pairwise
 
 RUN = re.compile("1+")
+WRITTEN = re.compile(r"([0-9]+(-[0-9]+)?(,[0-9]+(-[0-9]+)?)*)?")
+MAX_PART = 1 << 20
+"""Part numbers stay below this, so that no interval string can ask for much memory."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +25,7 @@ class PartSet:
 
     @classmethod
     def parse(cls, text: str) -> PartSet:
-        """Read an interval string; raises ValueError when it is malformed."""
+        """Read an interval string; raises ValueError when it is malformed or too large."""
         return cls(_bits(text))
 
     @classmethod
@@ -93,11 +96,13 @@ def _text(bits: int) -> str:
 
 @lru_cache(maxsize=256)
 def _bits(text: str) -> int:
+    if not WRITTEN.fullmatch(text):
+        raise ValueError(f"{text[:40]!r} is no interval string such as 0-57,60")
     bits = 0
     for piece in text.split(",") if text else ():
-        first, dash, last = piece.partition("-")
-        low, high = int(first), int(last if dash else first)
-        if high < low:
-            raise ValueError(f"interval {piece!r} runs backwards")
+        first, _, last = piece.partition("-")
+        low, high = int(first), int(last or first)
+        if not low <= high < MAX_PART:
+            raise ValueError(f"interval {piece!r} runs backwards or beyond part {MAX_PART}")
         bits |= ((1 << (high - low + 1)) - 1) << low
     return bits

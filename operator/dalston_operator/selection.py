@@ -32,6 +32,8 @@ AUTO = "auto"
 RETRIES = 2
 TELLS_SPEAKERS = frozenset({StageName.DIARIZE, StageName.SPEAKER_LINK})
 """Stages that may fail, but that a job which asks for speakers is not accepted without."""
+KEEPS_PRIVATE = frozenset({StageName.PII_DETECT, StageName.AUDIO_REDACT, StageName.PURGE})
+"""Stages that no override can make optional: without them a private job would leak."""
 HEARS_LANGUAGE = (StageName.TRANSCRIBE, StageName.ALIGN, StageName.VERIFY)
 """Stages whose engine must know the language of the words."""
 
@@ -113,6 +115,8 @@ def _exclusion(stage: StageName, spec: JobSpec, engine: Engine, model: EngineMod
         _knows_language,
         _can_translate,
         _finds_entities,
+        _enriches,
+        _tells_speakers,
     )
     return next(filter(None, (check(stage, spec, engine, model) for check in checks)), "")
 
@@ -192,6 +196,25 @@ def _finds_entities(stage: StageName, spec: JobSpec, engine: Engine, _: EngineMo
     return f"cannot find {', '.join(sorted(unknown))}" if unknown else ""
 
 
+def _enriches(stage: StageName, spec: JobSpec, engine: Engine, _: EngineModel | None) -> str:
+    offered = engine.spec.capabilities
+    wanted: dict[StageName, tuple[set[str], set[str]]] = {
+        StageName.DETECT: (set(spec.enrich.detect), set(offered.detects)),
+        StageName.REFINE: (set(spec.enrich.refine), set(offered.refines)),
+    }
+    asked, able = wanted.get(stage, (set(), set()))
+    lacking = sorted(asked - able)
+    return f"cannot give {', '.join(lacking)}" if lacking else ""
+
+
+def _tells_speakers(stage: StageName, spec: JobSpec, engine: Engine, _: EngineModel | None) -> str:
+    most = engine.spec.capabilities.max_speakers
+    wanted = spec.speakers.count or spec.speakers.min or 0
+    if stage not in TELLS_SPEAKERS or not most or wanted <= most:
+        return ""
+    return f"tells at most {most} speakers apart and the job has {wanted}"
+
+
 def _rank(stage: StageName, spec: JobSpec, candidate: Candidate) -> tuple[int, ...]:
     """Greater is better: native times, native speakers, quality, rank, speed."""
     engine, device = candidate.engine, candidate.device
@@ -236,6 +259,8 @@ def _indispensable(stage: StageName, spec: JobSpec) -> bool:
 
 
 def _required(stage: StageName, spec: JobSpec) -> bool:
+    if stage in KEEPS_PRIVATE:
+        return True
     chosen = spec.override(stage).required
     return stage not in OPTIONAL if chosen is None else chosen
 

@@ -29,7 +29,8 @@ def totals(status: JobStatus, observed: Observation, frozen: FrozenPlan) -> JobS
     results = [result for item in observed.rounds for result in item.results]
     status = _with_parts(status, frozen, results)
     media = next((result.media for result in results if result.media), status.media)
-    status = status.model_copy(update={"media": media})
+    language = status.language or _decided_language(observed)
+    status = status.model_copy(update={"media": media, "language": language})
     return status.model_copy(
         update={
             "result": _result(status, observed, results),
@@ -38,6 +39,18 @@ def totals(status: JobStatus, observed: Observation, frozen: FrozenPlan) -> JobS
             "progress": max(status.progress, _progress(status, frozen)),
         }
     )
+
+
+def _decided_language(observed: Observation) -> str:
+    """What the language stage decided for all parts; empty while it has not."""
+    told = (
+        result.document.language
+        for item in observed.rounds
+        if item.stage is StageName.LANGUAGE
+        for result in item.results
+        if result.document is not None
+    )
+    return next(filter(None, told), "")
 
 
 def _with_parts(status: JobStatus, frozen: FrozenPlan, results: Iterable[StageResult]) -> JobStatus:

@@ -9,6 +9,7 @@ from dalston_crds.stage_messages import StageResult
 from dalston_crds.v1alpha1 import (
     Condition,
     ConditionStatus,
+    Detection,
     Engine,
     EngineSpec,
     EngineStatus,
@@ -17,6 +18,7 @@ from dalston_crds.v1alpha1 import (
     Media,
     ModelStatus,
     ObjectMeta,
+    Refinement,
     StageName,
     StageState,
     StageStatus,
@@ -85,7 +87,12 @@ def engines_for_everything(copies: Sequence[str] = ("first", "second")) -> tuple
             f"{stage}-{copy}",
             stage,
             rank=-place,
-            capabilities={"detects_language": True, "entities": ["name", "card"]},
+            capabilities={
+                "detects_language": True,
+                "entities": ["name", "card"],
+                "detects": list(Detection),
+                "refines": list(Refinement),
+            },
         )
         for stage in StageName
         for place, copy in enumerate(copies)

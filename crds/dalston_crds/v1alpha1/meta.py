@@ -7,8 +7,17 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    StringConstraints,
+)
 from pydantic.alias_generators import to_camel
+
+from dalston_crds.part_set import PartSet
 
 GROUP = "dalston.dev"
 VERSION = "v1alpha1"
@@ -29,7 +38,18 @@ ShortText = Annotated[str, StringConstraints(max_length=253)]
 Uri = Annotated[str, StringConstraints(min_length=1, max_length=2048)]
 LanguageCode = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$")]
 Milli = Annotated[int, Field(ge=0, le=1000)]
-Intervals = Annotated[str, StringConstraints(pattern=r"^[0-9,-]*$", max_length=20480)]
+
+
+def _intervals(text: str) -> str:
+    PartSet.parse(text)
+    return text
+
+
+Intervals = Annotated[
+    str,
+    StringConstraints(pattern=r"^[0-9,-]*$", max_length=20480),
+    AfterValidator(_intervals),
+]
 """A set of part numbers, such as ``0-57,60``; see ``dalston_crds.intervals``."""
 
 

@@ -3,8 +3,10 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from dalston_crds.part_set import PartSet
+from dalston_crds.stage_messages import StageResult
 
 parts = st.frozensets(st.integers(0, 400))
 
@@ -54,10 +56,18 @@ def test_intervals_are_written_in_their_shortest_form(members: list[int], text: 
     assert str(PartSet.of(members)) == text
 
 
-@pytest.mark.parametrize("text", ["a", "1-", "5-3", "1,,2", "-4", "1 2"])
+@pytest.mark.parametrize(
+    "text", ["a", "1-", "5-3", "1,,2", "-4", "1 2", "1_0", "+1", "\u0663", "0-99999999999"]
+)
 def test_a_malformed_string_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r".+"):
         PartSet.parse(text)
+
+
+def test_no_message_can_carry_a_malformed_string() -> None:
+    for text in ("5-3", "0-99999999999"):
+        with pytest.raises(ValidationError, match="interval"):
+            StageResult(index=0, finished=text)
 
 
 def test_the_first_parts_are_counted_from_zero() -> None:

@@ -104,6 +104,24 @@ def models(*names: str, **fields: Any) -> dict[str, Any]:
             ),
             id="entities",
         ),
+        pytest.param(
+            Case(
+                make_engine("e", "detect", capabilities={"detects": ["Events"]}),
+                "cannot give Emotion",
+                {"enrich": {"detect": ["Events", "Emotion"]}},
+                StageName.DETECT,
+            ),
+            id="enrichment",
+        ),
+        pytest.param(
+            Case(
+                make_engine("e", "diarize", capabilities={"maxSpeakers": 4}),
+                "tells at most 4 speakers apart and the job has 6",
+                {"speakers": {"mode": "Diarize", "count": 6}},
+                StageName.DIARIZE,
+            ),
+            id="number of speakers",
+        ),
     ],
 )
 def test_an_engine_is_ruled_out_for_a_reason(case: Case) -> None:
@@ -293,3 +311,11 @@ def test_speakers_nobody_can_tell_apart_are_refused_unless_tolerated() -> None:
 
 def test_a_pinned_engine_of_a_stage_nobody_covers_is_no_unknown_model() -> None:
     assert refusal(core_engines()[:1], model="whisper") == "no engine here covers stage transcribe"
+
+
+def test_no_override_makes_optional_what_keeps_a_job_private() -> None:
+    detector = make_engine("found", "pii-detect", "purge", capabilities=PRIVACY)
+    lax = [{"name": name, "required": False} for name in ("pii-detect", "purge")]
+    plan = select(make_spec(privacy=PRIVACY, stages=lax), (*core_engines(), detector)).plan
+    assert plan is not None
+    assert all(stage.required for stage in plan.stages)
