@@ -243,14 +243,13 @@ def test_options_that_nothing_can_serve_are_refused(home: LocalHome, case: str):
         assert home.failure() == ("Refused", said.removeprefix(f"{MONOLOGUE}: "))
 
 
-@pytest.mark.parametrize(
-    "name", ["späce %41 #?&.wav", "two\nlines.wav", os.fsdecode(b"\xff\xfe.wav")]
-)
-def test_a_strange_name_is_no_obstacle(home: LocalHome, name: str):
-    path = home.folder / name
-    path.write_bytes(MONOLOGUE.read_bytes())
-    ended = home.run("transcribe", path, "--model", "oracle")
+def test_strange_names_are_no_obstacle(home: LocalHome):
+    names = ("späce %41 #?&.wav", "two\nlines.wav", os.fsdecode(b"\xff\xfe.wav"), "-x.wav")
+    paths = [home.folder / name for name in names]
+    for path in paths:
+        path.write_bytes(MONOLOGUE.read_bytes())
+    ended = home.run("transcribe", *paths, "--model", "oracle")
     assert ended.exit_code == 0, ended
-    assert str(path) in ended.stdout
-    (job,) = home.jobs()
-    assert home.run("jobs", "get", job.metadata.name).exit_code == 0
+    assert all(str(path) in ended.stdout for path in paths)
+    for command in [home.start("jobs", "get", job.metadata.name) for job in home.jobs()]:
+        assert command.ended().exit_code == 0

@@ -74,27 +74,20 @@ def test_ctrl_c_cancels_and_the_same_command_goes_on(
     assert_goes_on(home, recording)
 
 
-def test_sigterm_does_what_ctrl_c_does(home: LocalHome, at_work: Running):
-    at_work.process.send_signal(signal.SIGTERM)
-    assert "goes on" in at_work.ended().assert_one_sentence(130)
-    assert_cancelled(home)
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_second_signal_ends_at_once(
-    home: LocalHome, recording: Recording, stuck: Running, number: signal.Signals
-):
+def test_a_second_ctrl_c_ends_at_once(home: LocalHome, recording: Recording, stuck: Running):
     stuck.press_ctrl_c()
     wait_until(lambda: home.jobs()[0].spec.cancel)
-    stuck.process.send_signal(number)
+    stuck.press_ctrl_c()
     wait_until(lambda: stuck.process.poll() is not None and not home.workers(), ORPHAN_SECONDS)
     stuck.ended().assert_one_sentence(130)
     assert_goes_on(home, recording)
 
 
-def test_a_worker_that_does_not_stop_is_killed(home: LocalHome, stuck: Running):
-    stuck.press_ctrl_c()
-    stuck.ended().assert_one_sentence(130)
+def test_sigterm_does_what_ctrl_c_does_and_kills_workers_that_do_not_stop(
+    home: LocalHome, stuck: Running
+):
+    stuck.process.send_signal(signal.SIGTERM)
+    assert "goes on" in stuck.ended().assert_one_sentence(130)
     assert_cancelled(home)
 
 

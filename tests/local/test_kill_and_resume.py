@@ -11,9 +11,9 @@ import pytest
 from local_command import ORPHAN_SECONDS, LocalHome, wait_until
 from long_audio import Recording
 
-CASES = 7
-KILLS = 3
-"""Per case, at random points of the first, the second and the last third."""
+CASES = 5
+KILLS = 4
+"""Per case, one at a random point of each quarter of the work."""
 SHARDS = {"DALSTON_SHARD_SECONDS": "10"}
 OPTIONS = ("--model", "oracle", "--format", "json")
 
