@@ -4,13 +4,11 @@ import signal
 from pathlib import Path
 
 import pytest
-from local_command import ORPHAN_SECONDS, SAMPLES, LocalHome, Running, wait_until
+from local_command import ORPHAN_SECONDS, SAMPLES, SLOW, LocalHome, Running, wait_until
 from long_audio import Recording
 
 SHARDS = {"DALSTON_SHARD_SECONDS": "10"}
 OPTIONS = ("--model", "oracle", "--format", "json")
-SLOW = 10.0
-"""Seconds of audio a second: the recording takes a few."""
 STUCK = 0.01
 """Each window takes longer than anybody waits."""
 

@@ -9,7 +9,7 @@ from threading import Thread
 
 import pytest
 import yaml
-from local_command import SAMPLES, Ended, LocalHome, wait_until
+from local_command import SAMPLES, SLOW, Ended, LocalHome, wait_until
 from long_audio import Recording
 
 NOISE = SAMPLES / "noise.wav"
@@ -146,11 +146,12 @@ def test_an_ended_job_is_neither_cancelled_nor_resumed_nor_tried_again(
 
 def test_a_job_that_was_cut_off_is_resumed(home: LocalHome, recording: Recording):
     home.settings["DALSTON_SHARD_SECONDS"] = "10"
-    home.oracle(recording.folder, speed=20)
+    home.oracle(recording.folder, speed=SLOW)
     command = home.start("transcribe", recording.path, *ORACLE)
     wait_until(lambda: home.manifests("transcribe"))
     command.kill()
     sealed = home.manifests()
+    home.oracle(recording.folder)
     resumed = home.run("jobs", "resume", only_job(home))
     _, *lines = resumed.stdout.splitlines()
     assert " ".join(line.rpartition("  ")[2] for line in lines) == recording.text
@@ -198,7 +199,7 @@ def test_a_finished_job_runs_again_and_leaves_nothing_of_its_first_run(home: Loc
 
 def test_a_file_that_has_moved_is_gone_on_with(home: LocalHome, recording: Recording):
     home.settings["DALSTON_SHARD_SECONDS"] = "10"
-    home.oracle(recording.folder, speed=20)
+    home.oracle(recording.folder, speed=SLOW)
     here, there = home.folder / "here", home.folder / "there"
     here.mkdir()
     (here / "talk.wav").write_bytes(recording.path.read_bytes())
@@ -206,6 +207,7 @@ def test_a_file_that_has_moved_is_gone_on_with(home: LocalHome, recording: Recor
     wait_until(lambda: home.jobs())
     command.kill()
     here.rename(there)
+    home.oracle(recording.folder)
     ended = home.run("transcribe", there / "talk.wav", *ORACLE, "--format", "json")
     assert ended.transcript()["text"] == recording.text
     assert len(home.jobs()) == 1

@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from local_command import ORPHAN_SECONDS, SAMPLES, LocalHome, wait_until
+from local_command import ORPHAN_SECONDS, SAMPLES, SLOW, LocalHome, wait_until
 from long_audio import Recording
 
 SHARDS = {"DALSTON_SHARD_SECONDS": "10"}
@@ -23,7 +23,7 @@ def started_on(home: LocalHome, recording: Recording, parts: int):
 
 def test_the_same_command_twice_at_once_does_the_work_once(home: LocalHome, recording: Recording):
     home.settings |= SHARDS
-    home.oracle(recording.folder, speed=50)
+    home.oracle(recording.folder, speed=10)
     both = [home.start("transcribe", recording.path, *OPTIONS) for _ in range(2)]
     first, second = (command.ended() for command in both)
     assert first.transcript() == second.transcript()
@@ -36,12 +36,13 @@ def test_a_follower_takes_over_when_the_first_command_is_killed(
     home: LocalHome, recording: Recording
 ):
     home.settings |= SHARDS
-    home.oracle(recording.folder, speed=20)
+    home.oracle(recording.folder, speed=SLOW)
     first = started_on(home, recording, parts=1)
     second = home.start("transcribe", recording.path, *OPTIONS)
     wait_until(lambda: second.has_open(home.path / "dalston.db"))
     first.kill()
     sealed = home.manifests()
+    home.oracle(recording.folder)
     assert second.ended().transcript()["text"] == recording.text
     assert sealed.items() <= home.manifests().items()
     assert max(decoded(home).values()) <= 2
@@ -49,7 +50,7 @@ def test_a_follower_takes_over_when_the_first_command_is_killed(
 
 def test_followers_come_to_their_end_alone(home: LocalHome, recording: Recording):
     home.settings |= SHARDS
-    home.oracle(recording.folder, speed=10)
+    home.oracle(recording.folder, speed=SLOW)
     first = started_on(home, recording, parts=1)
     followers = [home.start("transcribe", recording.path, *OPTIONS) for _ in range(2)]
     wait_until(lambda: all(item.has_open(home.path / "dalston.db") for item in followers))

@@ -22,6 +22,8 @@ LIMIT_SECONDS = 60.0
 ORPHAN_SECONDS = 2.0
 """Workers of a killed command are gone after this long."""
 POLL_SECONDS = 0.01
+SLOW = 3.0
+"""Audio seconds per second at which work is far from done when another command has started."""
 WORKER = b"dalston_engines.worker"
 NOT_INHERITED = ("DALSTON_", "HF_", "XDG_")
 

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
-from dalston_cli.errors import CommandError, Interrupted
+from dalston_cli.errors import CommandError, Interrupted, UserError
 from dalston_cli.local.database import Database, Row
 from dalston_cli.local.installed import engines_here
 from dalston_cli.local.job_lock import JobLock, try_lock
@@ -50,7 +50,7 @@ class Session:
     def submit(self, path: Path, spec: JobSpec) -> str:
         """The name of the job for this file: joined, resumed, or made anew."""
         shard = self.settings.shard_seconds
-        name = job_name(path, digest_of_file(path), spec, shard)
+        name = job_name(path, _digest(path), spec, shard)
         self._own(name)
         row = self.database.get(name)
         if row is None:
@@ -189,6 +189,13 @@ def in_session(settings: LocalSettings, act: Callable[[Session], Awaitable[T]]) 
         return asyncio.run(run())
     except KeyboardInterrupt:
         raise Interrupted("interrupted") from None
+
+
+def _digest(path: Path) -> str:
+    try:
+        return digest_of_file(path)
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}") from error
 
 
 def _goes_on(job: TranscriptionJob, spec: JobSpec) -> bool:

@@ -31,6 +31,8 @@ class LocalSettings:
     """Longest audio taken (``DALSTON_MAX_AUDIO_SECONDS``)."""
     idle_seconds: float
     """Time after which an idle worker is ended (``DALSTON_IDLE_SECONDS``)."""
+    threads: int
+    """CPU threads of one engine (``DALSTON_THREADS``); workers read it for themselves."""
 
     @classmethod
     def read(cls, environment: Mapping[str, str]) -> "LocalSettings":
@@ -44,6 +46,7 @@ class LocalSettings:
             shard_seconds=_number(environment, "DALSTON_SHARD_SECONDS", 300, 10),
             max_audio_seconds=_number(environment, "DALSTON_MAX_AUDIO_SECONDS", 86_400, 1),
             idle_seconds=_number(environment, "DALSTON_IDLE_SECONDS", 60, 0),
+            threads=_number(environment, "DALSTON_THREADS", 1, 1),
         )
 
     @property

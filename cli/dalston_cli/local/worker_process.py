@@ -15,6 +15,7 @@ from dalston_engines.worker_messages import Answer, Order
 
 LINE_BYTES = 1 << 20
 STDERR_LINES = 20
+STDERR_BYTES = 4096
 GRACE_SECONDS = 5.0
 
 Progress = Callable[[StageResult], None]
@@ -49,7 +50,16 @@ class WorkerProcess:
             await self._process.stdin.drain()
         except (BrokenPipeError, ConnectionResetError):
             return await self._death(order)
-        while line := await self._process.stdout.readline():
+        try:
+            return await self._answered(order, self._process.stdout, progress)
+        except ValueError:  # no answer at all, or a line beyond the limit: it cannot be trusted
+            self.kill()
+            return await self._death(order)
+
+    async def _answered(
+        self, order: Order, answers: asyncio.StreamReader, progress: Progress
+    ) -> StageResult:
+        while line := await answers.readline():
             answer = Answer.model_validate_json(line)
             if answer.number != order.number:
                 continue
@@ -97,9 +107,13 @@ class WorkerProcess:
     async def _listen(self) -> None:
         """Keep the last lines it prints, for the message when it dies."""
         assert self._process.stderr is not None
-        while line := await self._process.stderr.readline():
-            if text := line.decode(errors="replace").strip():
-                self._errors.append(text)
+        rest = ""
+        while chunk := await self._process.stderr.read(STDERR_BYTES):
+            *lines, rest = (rest + chunk.decode(errors="replace")).split("\n")
+            self._errors.extend(text for line in lines if (text := line.strip()))
+            rest = rest[-STDERR_BYTES:]
+        if text := rest.strip():
+            self._errors.append(text)
 
 
 async def start_worker(engine: str, model: str) -> WorkerProcess:
