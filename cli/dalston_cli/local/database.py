@@ -4,6 +4,8 @@ Each job has a resource version; a write that names another one raises Conflict,
 would answer.
 """
 
+import fcntl
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -50,9 +52,10 @@ class Database:
         with self._failures():
             path.parent.mkdir(parents=True, exist_ok=True)
             self._connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
-            self._connection.execute("PRAGMA journal_mode = WAL")
+            with _alone(path):
+                self._connection.execute("PRAGMA journal_mode = WAL")
+                self._migrate()
             self._connection.execute("PRAGMA synchronous = NORMAL")
-            self._migrate()
 
     def close(self) -> None:
         """Let go of the file."""
@@ -155,8 +158,9 @@ class Database:
                 f"{self._path} was written by a newer Dalston (schema {found}, this one knows"
                 f" {SCHEMA_VERSION}); use that version or another DALSTON_HOME"
             )
-        self._connection.executescript(SCHEMA)
-        self._connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        if found < SCHEMA_VERSION:
+            self._connection.executescript(SCHEMA)
+            self._connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
     @contextmanager
     def _failures(self) -> Iterator[None]:
@@ -174,6 +178,17 @@ class Database:
             raise CommandError(
                 f"no state can be kept in {self._path.parent}: {error.strerror}"
             ) from error
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """One command at a time: SQLite does not wait for its turn to switch a new file to WAL."""
+    descriptor = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _json(model: ObjectMeta | JobSpec | JobStatus) -> str:
