@@ -9,15 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+import random_whisper
 import yaml
 
 from dalston_crds.v1alpha1 import DeviceType, Engine, EngineModel, Task, Timestamps
-
-pytest.importorskip("faster_whisper")
-
-import ctranslate2
-import random_whisper
-
 from dalston_engines.contract import SAMPLE_RATE, Audio, EngineContext, TranscribeOptions
 from dalston_engines.errors import EngineUnavailable, InputError
 from dalston_engines.faster_whisper.engine import PROMPT_TOKENS, FasterWhisper
@@ -280,8 +275,8 @@ def test_mel_bands_that_do_not_fit_are_unavailable(weights: Path, tmp_path: Path
         FasterWhisper(EngineContext(weights=folder))
 
 
-@pytest.mark.skipif(ctranslate2.get_cuda_device_count() > 0, reason="this machine has a GPU")
-def test_a_missing_gpu_is_unavailable(weights: Path):
+def test_a_missing_gpu_is_unavailable(weights: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     with pytest.raises(EngineUnavailable, match="on a Gpu"):
         FasterWhisper(EngineContext(weights=weights, device=DeviceType.GPU))
 
