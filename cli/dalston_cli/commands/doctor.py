@@ -8,8 +8,6 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-import av
-
 from dalston_cli.errors import CommandError
 from dalston_cli.local.database import Database
 from dalston_cli.local.installed import engines_here
@@ -57,6 +55,7 @@ def _machine(settings: LocalSettings) -> Finding:
 
 
 def _media(_: LocalSettings) -> Finding:
+    import av  # decoding libraries that no other command should wait for at its start
 
     version = ".".join(map(str, av.library_versions["libavcodec"]))
     wanted = ("aac", "flac", "mp3", "opus", "vorbis", "pcm_mulaw")
